@@ -1,0 +1,9 @@
+# SPDX-License-Identifier: BSD-3-Clause
+core_headers = \
+	include/sluice/classify.h \
+	include/sluice/event.h \
+	include/sluice/types.h
+
+coreincludedir = $(pkgincludedir)/sluice
+coreinclude_HEADERS = $(core_headers)
+nodist_coreinclude_HEADERS = include/sluice/version.h

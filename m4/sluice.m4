@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: BSD-3-Clause
+
+# SLUICE_ARG_ENABLE(NAME, DEFAULT, HELP)
+# An --enable option whose variable is always set.
+AC_DEFUN([SLUICE_ARG_ENABLE], [
+  AC_ARG_ENABLE([$1], [AS_HELP_STRING([--enable-$1], [$3 (default: $2)])],
+                [], [AS_TR_SH([enable_$1])=$2])])
+
+# SLUICE_CHECK_CFLAGS(VARIABLE, FLAG)
+# Appends FLAG to VARIABLE if the compiler takes it without a warning.
+AC_DEFUN([SLUICE_CHECK_CFLAGS], [
+  AC_MSG_CHECKING([whether $CC takes $2])
+  sluice_save_CFLAGS=$CFLAGS
+  CFLAGS="$CFLAGS -Werror $2"
+  AC_COMPILE_IFELSE([AC_LANG_SOURCE([int main(void) { return 0; }])],
+                    [AC_MSG_RESULT([yes])
+                     $1="$$1 $2"],
+                    [AC_MSG_RESULT([no])])
+  CFLAGS=$sluice_save_CFLAGS])
+
+# SLUICE_REQUIRE_CFLAGS(VARIABLE, FLAG)
+# The same, with a link, and the end if it does not work.
+AC_DEFUN([SLUICE_REQUIRE_CFLAGS], [
+  AC_MSG_CHECKING([whether $CC takes $2])
+  sluice_save_CFLAGS=$CFLAGS
+  CFLAGS="$CFLAGS -Werror $2"
+  AC_LINK_IFELSE([AC_LANG_SOURCE([int main(void) { return 0; }])],
+                 [AC_MSG_RESULT([yes])
+                  $1="$$1 $2"],
+                 [AC_MSG_RESULT([no])
+                  AC_MSG_ERROR([$CC does not support $2])])
+  CFLAGS=$sluice_save_CFLAGS])
+
+# SLUICE_SYSTEM_INCLUDES(VARIABLE)
+# Makes the -I of VARIABLE -isystem. pkg-config leaves -I/usr/include out, which must stay where it is.
+AC_DEFUN([SLUICE_SYSTEM_INCLUDES], [
+  $1=`AS_ECHO(["$$1"]) | $SED 's/^-I/-isystem /; s/ -I/ -isystem /g'`])
+
+# SLUICE_CHECK_LDFLAGS(VARIABLE, FLAG)
+AC_DEFUN([SLUICE_CHECK_LDFLAGS], [
+  AC_MSG_CHECKING([whether the linker takes $2])
+  sluice_save_LDFLAGS=$LDFLAGS
+  LDFLAGS="$LDFLAGS $2"
+  AC_LINK_IFELSE([AC_LANG_SOURCE([int main(void) { return 0; }])],
+                 [AC_MSG_RESULT([yes])
+                  $1="$$1 $2"],
+                 [AC_MSG_RESULT([no])])
+  LDFLAGS=$sluice_save_LDFLAGS])
+
+# SLUICE_CHECK_VERSION_SCRIPT
+# Sets HAVE_VERSION_SCRIPT. Where there is none, -fvisibility=hidden alone keeps the ABI small.
+AC_DEFUN([SLUICE_CHECK_VERSION_SCRIPT], [
+  AC_MSG_CHECKING([whether the linker takes a version script])
+  AS_ECHO(["SLUICE_TEST { global: main; local: *; };"]) > conftest.map
+  sluice_save_LDFLAGS=$LDFLAGS
+  LDFLAGS="$LDFLAGS -Wl,--version-script=conftest.map"
+  AC_LINK_IFELSE([AC_LANG_SOURCE([int main(void) { return 0; }])],
+                 [sluice_version_script=yes], [sluice_version_script=no])
+  AC_MSG_RESULT([$sluice_version_script])
+  LDFLAGS=$sluice_save_LDFLAGS
+  rm -f conftest.map
+  AM_CONDITIONAL([HAVE_VERSION_SCRIPT], [test "$sluice_version_script" = yes])])
+
+# SLUICE_CHECK_INTROSPECTION
+# Not with sanitizers: g-ir-scanner's own program would need their run-time library.
+AC_DEFUN([SLUICE_CHECK_INTROSPECTION], [
+  AC_PATH_PROG([G_IR_SCANNER], [g-ir-scanner])
+  AC_PATH_PROG([G_IR_COMPILER], [g-ir-compiler])
+  sluice_introspection=yes
+  AS_IF([test "$with_glib" != yes], [sluice_introspection="no (without GLib)"],
+        [test -n "$sanitize"], [sluice_introspection="no (sanitizers)"],
+        [test "$enable_shared" = no], [sluice_introspection="no (no shared libraries)"],
+        [test "$cross_compiling" = yes], [sluice_introspection="no (cross build)"],
+        [test -z "$G_IR_SCANNER" || test -z "$G_IR_COMPILER"],
+        [sluice_introspection="no (no g-ir-scanner)"])
+  AS_CASE([$enable_introspection],
+          [no], [],
+          [yes], [AS_IF([test "$sluice_introspection" != yes],
+                        [AC_MSG_ERROR([introspection was asked for: $sluice_introspection])])],
+          [enable_introspection=$sluice_introspection])
+  AM_CONDITIONAL([ENABLE_INTROSPECTION], [test "$enable_introspection" = yes])
+  AC_SUBST([girdir], ['${datadir}/gir-1.0'])
+  AC_SUBST([typelibdir], ['${libdir}/girepository-1.0'])])
+
+# SLUICE_CHECK_DOCS
+AC_DEFUN([SLUICE_CHECK_DOCS], [
+  AC_PATH_PROG([GI_DOCGEN], [gi-docgen])
+  sluice_docs=yes
+  AS_IF([test "$enable_introspection" != yes], [sluice_docs="no (no introspection)"],
+        [test -z "$GI_DOCGEN"], [sluice_docs="no (no gi-docgen)"])
+  AS_CASE([$enable_docs],
+          [no], [],
+          [yes], [AS_IF([test "$sluice_docs" != yes],
+                        [AC_MSG_ERROR([the API reference was asked for: $sluice_docs])])],
+          [enable_docs=$sluice_docs])
+  AM_CONDITIONAL([ENABLE_DOCS], [test "$enable_docs" = yes])])
+
+# SLUICE_CHECK_PYTHON
+# A Python with PyGObject, for tests alone. The distribution's has it even where another comes first.
+AC_DEFUN([SLUICE_CHECK_PYTHON], [
+  AC_PATH_PROG([PYTHON3], [python3])
+  AC_MSG_CHECKING([for a Python with PyGObject])
+  PYTHON_GI=
+  for sluice_python in "$PYTHON" "$PYTHON3" /usr/bin/python3; do
+    AS_IF([test -z "$PYTHON_GI" && test -n "$sluice_python" &&
+           "$sluice_python" -c 'import gi' >/dev/null 2>&1],
+          [PYTHON_GI=$sluice_python])
+  done
+  AC_MSG_RESULT([${PYTHON_GI:-no}])
+  AC_SUBST([PYTHON_GI])
+  AC_SUBST([PYTHON_TESTS], [${PYTHON_GI:-$PYTHON3}])
+  AM_CONDITIONAL([HAVE_PYTHON], [test -n "$PYTHON_TESTS"])])

@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: BSD-3-Clause
+core_sources = \
+	src/core/classify.c \
+	src/core/end.c \
+	src/core/record.c \
+	src/core/record.h \
+	src/core/text.c
+core_map = src/core/libsluice.map
+EXTRA_DIST += $(core_map)
+
+# The objects are made once: the library is nothing but this one with its symbols closed, and tests
+# link this one itself.
+noinst_LTLIBRARIES += libsluice-core.la
+libsluice_core_la_SOURCES = $(core_sources)
+libsluice_core_la_CPPFLAGS = -D_GNU_SOURCE $(core_cppflags)
+libsluice_core_la_CFLAGS = $(AM_CFLAGS) $(VISIBILITY_CFLAGS)
+
+lib_LTLIBRARIES += libsluice-1.0.la
+libsluice_1_0_la_SOURCES =
+libsluice_1_0_la_LIBADD = libsluice-core.la
+libsluice_1_0_la_LDFLAGS = $(library_ldflags)
+libsluice_1_0_la_DEPENDENCIES = libsluice-core.la $(core_map)
+if HAVE_VERSION_SCRIPT
+libsluice_1_0_la_LDFLAGS += -Wl,--version-script=$(srcdir)/$(core_map)
+endif
