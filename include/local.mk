@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 core_headers = \
+	include/sluice/certificate.h \
 	include/sluice/classify.h \
+	include/sluice/config.h \
 	include/sluice/event.h \
+	include/sluice/openssl.h \
 	include/sluice/types.h
 
 coreincludedir = $(pkgincludedir)/sluice

@@ -10,7 +10,9 @@ max_function=60
 # The rooms of the core, a level a line, from the bottom up. A file includes headers of its own level or
 # of a lower one; nothing points up.
 rooms='
-record classify text
+record fingerprint classify text
+certificate
+config
 end
 '
 

@@ -28,5 +28,17 @@ house_tests = \
 	tests/house-rules.sh
 EXTRA_DIST += $(house_tests) tests/support/tap.sh
 
+# Helpers of tests. alloc.c stands between the core and malloc(): --wrap.
+support_sources = \
+	tests/support/alloc.c \
+	tests/support/alloc.h \
+	tests/support/rng.c \
+	tests/support/rng.h
+check_LTLIBRARIES += libsluice-test.la
+libsluice_test_la_SOURCES = $(support_sources)
+libsluice_test_la_LIBADD = libsluice-core.la
+
 # For every program that sets no LDADD of its own.
-LDADD = libsluice-core.la $(CMOCKA_LIBS)
+LDADD = libsluice-test.la libsluice-core.la $(CMOCKA_LIBS) $(OPENSSL_LIBS)
+AM_LDFLAGS = -export-dynamic \
+	-Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=realloc -Wl,--wrap=free

@@ -1,7 +1,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
 core_sources = \
+	src/core/certificate.c \
+	src/core/certificate.h \
 	src/core/classify.c \
+	src/core/config.c \
+	src/core/config.h \
 	src/core/end.c \
+	src/core/fingerprint.c \
+	src/core/fingerprint.h \
 	src/core/record.c \
 	src/core/record.h \
 	src/core/text.c
@@ -14,6 +20,7 @@ noinst_LTLIBRARIES += libsluice-core.la
 libsluice_core_la_SOURCES = $(core_sources)
 libsluice_core_la_CPPFLAGS = -D_GNU_SOURCE $(core_cppflags)
 libsluice_core_la_CFLAGS = $(AM_CFLAGS) $(VISIBILITY_CFLAGS)
+libsluice_core_la_LIBADD = $(OPENSSL_LIBS)
 
 lib_LTLIBRARIES += libsluice-1.0.la
 libsluice_1_0_la_SOURCES =

@@ -4,9 +4,18 @@
 core_tests =
 if HAVE_CMOCKA
 core_tests += \
+	tests/core/test-certificate \
+	tests/core/test-certificate-load \
+	tests/core/test-certificate-memory \
 	tests/core/test-classify \
 	tests/core/test-end \
+	tests/core/test-fingerprint \
 	tests/core/test-record \
 	tests/core/test-text
 check_PROGRAMS += $(core_tests)
 endif
+
+# Keys in every form.
+certificate_forms = tests/core/certificate-forms.c tests/core/certificate-forms.h
+tests_core_test_certificate_SOURCES = tests/core/test-certificate.c $(certificate_forms)
+tests_core_test_certificate_load_SOURCES = tests/core/test-certificate-load.c $(certificate_forms)

@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "config.h"
+
+#include "certificate.h"
+
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* RFC 8827 section 6.5 asks for ECDHE with AES-GCM. No CBC: one forged CBC record kills an OpenSSL association. */
+#define CIPHERS "ECDHE+AESGCM:ECDHE+CHACHA20"
+/* X25519 is the fastest; P-256 has to be named, or P-256 certificates fail. */
+#define GROUPS "X25519:P-256:P-384"
+
+SluiceConfig *sluice_config_new(SluiceCertificate *certificate)
+{
+    SluiceConfig *self = calloc(1, sizeof *self);
+
+    if (!self)
+        return NULL;
+    if (certificate)
+        self->certificate = sluice_certificate_ref(certificate);
+    else if (sluice_certificate_generate(SLUICE_KEY_ECDSA_P256, &self->certificate) != SLUICE_OK) {
+        free(self);
+        return NULL;
+    }
+    if (pthread_mutex_init(&self->freeze_lock, NULL) != 0) {
+        sluice_certificate_unref(self->certificate);
+        free(self);
+        return NULL;
+    }
+    atomic_init(&self->refs, 1);
+    atomic_init(&self->frozen, 0);
+    self->profiles[0] = SLUICE_SRTP_AEAD_AES_128_GCM;
+    self->profiles[1] = SLUICE_SRTP_AEAD_AES_256_GCM;
+    self->profiles[2] = SLUICE_SRTP_AES128_CM_SHA1_80;
+    self->n_profiles = 3;
+    self->handshake_mtu = 1200;
+    self->datagram_limit = 1200;
+    self->first_timeout = 100 * SLUICE_MILLISECOND;
+    self->handshake_deadline = 30 * SLUICE_SECOND;
+    self->unverified_deadline = 30 * SLUICE_SECOND;
+    self->replay_window = 1024;
+    self->max_held = 64;
+    self->max_held_bytes = 131072;
+    self->max_messages = 256;
+    self->max_message_bytes = 1048576;
+    self->max_output_datagrams = 256;
+    self->max_output_bytes = 1048576;
+    return self;
+}
+
+SluiceConfig *sluice_config_ref(SluiceConfig *self)
+{
+    if (self)
+        atomic_fetch_add_explicit(&self->refs, 1, memory_order_relaxed);
+    return self;
+}
+
+void sluice_config_unref(SluiceConfig *self)
+{
+    if (!self || atomic_fetch_sub_explicit(&self->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    if (self->log_destroy)
+        self->log_destroy(self->log_data);
+    if (self->keylog_destroy)
+        self->keylog_destroy(self->keylog_data);
+    SSL_CTX_free(self->ctx);
+    sluice_certificate_unref(self->certificate);
+    pthread_mutex_destroy(&self->freeze_lock);
+    free(self);
+}
+
+SluiceCertificate *sluice_config_get_certificate(const SluiceConfig *self)
+{
+    return self ? self->certificate : NULL;
+}
+
+static SluiceStatus check_setter(const SluiceConfig *self)
+{
+    if (!self)
+        return SLUICE_INVALID_ARGUMENT;
+    return atomic_load(&self->frozen) ? SLUICE_INVALID_STATE : SLUICE_OK;
+}
+
+static const char *openssl_profile_name(SluiceSrtpProfile profile)
+{
+    switch (profile) {
+    case SLUICE_SRTP_AES128_CM_SHA1_80:
+        return "SRTP_AES128_CM_SHA1_80";
+    case SLUICE_SRTP_AES128_CM_SHA1_32:
+        return "SRTP_AES128_CM_SHA1_32";
+    case SLUICE_SRTP_AEAD_AES_128_GCM:
+        return "SRTP_AEAD_AES_128_GCM";
+    case SLUICE_SRTP_AEAD_AES_256_GCM:
+        return "SRTP_AEAD_AES_256_GCM";
+    case SLUICE_SRTP_NONE:
+    default:
+        return NULL;
+    }
+}
+
+SluiceStatus sluice_config_set_srtp_profiles(SluiceConfig *self, const SluiceSrtpProfile *profiles,
+                                             size_t n_profiles)
+{
+    SluiceStatus status = check_setter(self);
+
+    if (status != SLUICE_OK)
+        return status;
+    if (n_profiles > SL_PROFILES_MAX || (n_profiles && !profiles))
+        return SLUICE_INVALID_ARGUMENT;
+    for (size_t i = 0; i < n_profiles; i++) {
+        if (!openssl_profile_name(profiles[i]))
+            return SLUICE_INVALID_ARGUMENT;
+        for (size_t j = 0; j < i; j++)
+            if (profiles[i] == profiles[j])
+                return SLUICE_INVALID_ARGUMENT;
+    }
+    if (n_profiles)
+        memcpy(self->profiles, profiles, n_profiles * sizeof *profiles);
+    self->n_profiles = n_profiles;
+    return SLUICE_OK;
+}
+
+int sl_config_has_profile(const SluiceConfig *self, unsigned profile)
+{
+    for (size_t i = 0; i < self->n_profiles; i++)
+        if ((unsigned)self->profiles[i] == profile)
+            return 1;
+    return 0;
+}
+
+static SluiceStatus set_size(SluiceConfig *self, size_t *field, size_t value, size_t min,
+                             size_t max)
+{
+    SluiceStatus status = check_setter(self);
+
+    if (status != SLUICE_OK)
+        return status;
+    if (value < min || value > max)
+        return SLUICE_INVALID_ARGUMENT;
+    *field = value;
+    return SLUICE_OK;
+}
+
+SluiceStatus sluice_config_set_handshake_mtu(SluiceConfig *self, size_t bytes)
+{
+    return self ? set_size(self, &self->handshake_mtu, bytes, 256, 4096) : SLUICE_INVALID_ARGUMENT;
+}
+
+SluiceStatus sluice_config_set_datagram_limit(SluiceConfig *self, size_t bytes)
+{
+    return self ? set_size(self, &self->datagram_limit, bytes, 256, 16384)
+                : SLUICE_INVALID_ARGUMENT;
+}
+
+SluiceStatus sluice_config_set_first_timeout(SluiceConfig *self, SluiceTime timeout)
+{
+    SluiceStatus status = check_setter(self);
+
+    if (status != SLUICE_OK)
+        return status;
+    /* Under 15 ms OpenSSL takes a timer for expired, and a loop around it would spin. */
+    if (timeout < 20 * SLUICE_MILLISECOND || timeout > 10 * SLUICE_SECOND)
+        return SLUICE_INVALID_ARGUMENT;
+    self->first_timeout = timeout;
+    return SLUICE_OK;
+}
+
+SluiceStatus sluice_config_set_deadlines(SluiceConfig *self, SluiceTime handshake,
+                                         SluiceTime unverified)
+{
+    SluiceStatus status = check_setter(self);
+    const SluiceTime min = 100 * SLUICE_MILLISECOND, max = 600 * SLUICE_SECOND;
+
+    if (status != SLUICE_OK)
+        return status;
+    if (handshake < min || handshake > max || unverified < min || unverified > max)
+        return SLUICE_INVALID_ARGUMENT;
+    self->handshake_deadline = handshake;
+    self->unverified_deadline = unverified;
+    return SLUICE_OK;
+}
+
+SluiceStatus sluice_config_set_allow_unvalidated(SluiceConfig *self, int allow)
+{
+    SluiceStatus status = check_setter(self);
+
+    if (status == SLUICE_OK)
+        self->allow_unvalidated = allow != 0;
+    return status;
+}
+
+SluiceStatus sluice_config_set_allow_sha1(SluiceConfig *self, int allow)
+{
+    SluiceStatus status = check_setter(self);
+
+    if (status == SLUICE_OK)
+        self->allow_sha1 = allow != 0;
+    return status;
+}
+
+SluiceStatus sluice_config_set_replay_window(SluiceConfig *self, unsigned packets)
+{
+    SluiceStatus status = check_setter(self);
+
+    if (status != SLUICE_OK)
+        return status;
+    if (packets < 64 || packets > 32767)
+        return SLUICE_INVALID_ARGUMENT;
+    self->replay_window = packets;
+    return SLUICE_OK;
+}
+
+SluiceStatus sluice_config_set_inbox_limits(SluiceConfig *self, size_t held_packets,
+                                            size_t held_bytes, size_t messages,
+                                            size_t message_bytes)
+{
+    SluiceStatus status = check_setter(self);
+
+    if (status != SLUICE_OK)
+        return status;
+    if (messages < 1 || message_bytes < 16384)
+        return SLUICE_INVALID_ARGUMENT;
+    self->max_held = held_packets;
+    self->max_held_bytes = held_bytes;
+    self->max_messages = messages;
+    self->max_message_bytes = message_bytes;
+    return SLUICE_OK;
+}
+
+SluiceStatus sluice_config_set_output_limits(SluiceConfig *self, size_t datagrams, size_t bytes)
+{
+    SluiceStatus status = check_setter(self);
+
+    if (status != SLUICE_OK)
+        return status;
+    if (datagrams < 1 || bytes < 16384)
+        return SLUICE_INVALID_ARGUMENT;
+    self->max_output_datagrams = datagrams;
+    self->max_output_bytes = bytes;
+    return SLUICE_OK;
+}
+
+SluiceStatus sluice_config_set_log(SluiceConfig *self, SluiceLogFunc func, void *user_data,
+                                   SluiceDestroyFunc destroy)
+{
+    SluiceStatus status = check_setter(self);
+
+    if (status != SLUICE_OK)
+        return status;
+    if (self->log_destroy)
+        self->log_destroy(self->log_data);
+    self->log = func;
+    self->log_data = user_data;
+    self->log_destroy = destroy;
+    return SLUICE_OK;
+}
+
+SluiceStatus sluice_config_set_keylog(SluiceConfig *self, SluiceKeylogFunc func, void *user_data,
+                                      SluiceDestroyFunc destroy)
+{
+    SluiceStatus status = check_setter(self);
+
+    if (status != SLUICE_OK)
+        return status;
+    if (self->keylog_destroy)
+        self->keylog_destroy(self->keylog_data);
+    self->keylog = func;
+    self->keylog_data = user_data;
+    self->keylog_destroy = destroy;
+    return SLUICE_OK;
+}
+
+void sl_log(const SluiceConfig *self, SluiceLogLevel level, uint64_t transport_id,
+            const char *format, ...)
+{
+    char line[512];
+    va_list args;
+
+    if (!self->log)
+        return;
+    va_start(args, format);
+    (void)vsnprintf(line, sizeof line, format, args);
+    va_end(args);
+    self->log(level, transport_id, line, self->log_data);
+}
+
+static void on_keylog(const SSL *ssl, const char *line)
+{
+    const SluiceConfig *self = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
+
+    self->keylog(line, self->keylog_data);
+}
+
+static int use_srtp(const SluiceConfig *self, SSL_CTX *ctx)
+{
+    char list[SL_PROFILES_MAX * 32] = "";
+
+    if (self->n_profiles == 0)
+        return 1;
+    for (size_t i = 0; i < self->n_profiles; i++) {
+        if (i)
+            strcat(list, ":");
+        strcat(list, openssl_profile_name(self->profiles[i]));
+    }
+    return SSL_CTX_set_tlsext_use_srtp(ctx, list) == 0; /* 0 is its success */
+}
+
+static SSL_CTX *make_ctx(const SluiceConfig *self, void (*install)(SSL_CTX *ctx))
+{
+    SSL_CTX *ctx = SSL_CTX_new(DTLS_method());
+
+    if (!ctx)
+        return NULL;
+    /* Everything explicit: distributions and OPENSSL_CONF set defaults of their own. */
+    if (!SSL_CTX_set_min_proto_version(ctx, DTLS1_2_VERSION) ||
+        !SSL_CTX_set_max_proto_version(ctx, DTLS1_2_VERSION) ||
+        !SSL_CTX_set_cipher_list(ctx, CIPHERS) || !SSL_CTX_set1_groups_list(ctx, GROUPS) ||
+        !use_srtp(self, ctx) ||
+        !SSL_CTX_use_certificate(ctx, sl_certificate_x509(self->certificate)) ||
+        !SSL_CTX_use_PrivateKey(ctx, sl_certificate_key(self->certificate))) {
+        SSL_CTX_free(ctx);
+        return NULL;
+    }
+    SSL_CTX_set_security_level(ctx, 2);
+    SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
+                                 SSL_OP_NO_QUERY_MTU | SSL_OP_CIPHER_SERVER_PREFERENCE);
+    SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
+    SSL_CTX_set_max_cert_list(ctx, SL_HANDSHAKE_MESSAGE_MAX);
+    /* Both: a server with SSL_VERIFY_PEER alone takes a peer that shows no certificate. */
+    SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
+    SSL_CTX_set_app_data(ctx, (void *)(uintptr_t)self);
+    if (self->keylog)
+        SSL_CTX_set_keylog_callback(ctx, on_keylog);
+    install(ctx);
+    return ctx;
+}
+
+SSL_CTX *sl_config_freeze(SluiceConfig *self, void (*install)(SSL_CTX *ctx))
+{
+    SSL_CTX *ctx;
+
+    pthread_mutex_lock(&self->freeze_lock);
+    if (!self->ctx) {
+        ERR_set_mark();
+        self->ctx = make_ctx(self, install);
+        ERR_pop_to_mark();
+        if (self->ctx)
+            atomic_store(&self->frozen, 1);
+    }
+    ctx = self->ctx;
+    pthread_mutex_unlock(&self->freeze_lock);
+    return ctx;
+}

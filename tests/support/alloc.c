@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "alloc.h"
+
+#include <openssl/crypto.h>
+
+#include <malloc.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Names that the linker's --wrap prescribes. */
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t count, size_t size);
+void *__real_realloc(void *pointer, size_t size);
+void __real_free(void *pointer);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+void *__wrap_realloc(void *pointer, size_t size);
+void __wrap_free(void *pointer);
+
+static _Atomic uint64_t own_calls, openssl_calls;
+static _Atomic int64_t own_bytes, openssl_bytes;
+static _Atomic uint64_t countdown; /* 0: not armed */
+static atomic_int failing, failed, for_ever;
+
+static int refuses(void)
+{
+    if (failing)
+        return 1;
+    if (countdown == 0 || --countdown != 0)
+        return 0;
+    failed = 1;
+    failing = for_ever;
+    return 1;
+}
+
+static int64_t size_of(void *pointer) { return pointer ? (int64_t)malloc_usable_size(pointer) : 0; }
+
+static void *allocate(size_t size, _Atomic uint64_t *calls, _Atomic int64_t *bytes)
+{
+    void *result;
+
+    ++*calls;
+    if (refuses())
+        return NULL;
+    result = __real_malloc(size);
+    *bytes += size_of(result);
+    return result;
+}
+
+static void *reallocate(void *pointer, size_t size, _Atomic uint64_t *calls, _Atomic int64_t *bytes)
+{
+    int64_t before = size_of(pointer);
+    void *result;
+
+    ++*calls;
+    if (refuses())
+        return NULL;
+    result = __real_realloc(pointer, size);
+    if (result || size == 0)
+        *bytes += size_of(result) - before;
+    return result;
+}
+
+static void release(void *pointer, _Atomic int64_t *bytes)
+{
+    *bytes -= size_of(pointer);
+    __real_free(pointer);
+}
+
+void *__wrap_malloc(size_t size) { return allocate(size, &own_calls, &own_bytes); }
+
+void *__wrap_calloc(size_t count, size_t size)
+{
+    void *result;
+
+    if (size != 0 && count > SIZE_MAX / size)
+        return NULL;
+    result = allocate(count * size, &own_calls, &own_bytes);
+    if (result)
+        memset(result, 0, count * size);
+    return result;
+}
+
+void *__wrap_realloc(void *pointer, size_t size)
+{
+    return reallocate(pointer, size, &own_calls, &own_bytes);
+}
+
+void __wrap_free(void *pointer) { release(pointer, &own_bytes); }
+
+static void *openssl_malloc(size_t size, const char *file, int line)
+{
+    (void)file;
+    (void)line;
+    return size ? allocate(size, &openssl_calls, &openssl_bytes) : NULL;
+}
+
+static void *openssl_realloc(void *pointer, size_t size, const char *file, int line)
+{
+    (void)file;
+    (void)line;
+    return reallocate(pointer, size, &openssl_calls, &openssl_bytes);
+}
+
+static void openssl_free(void *pointer, const char *file, int line)
+{
+    (void)file;
+    (void)line;
+    release(pointer, &openssl_bytes);
+}
+
+int alloc_init(void)
+{
+    return CRYPTO_set_mem_functions(openssl_malloc, openssl_realloc, openssl_free);
+}
+
+AllocCount alloc_count(void)
+{
+    AllocCount count = {own_calls, openssl_calls, own_bytes, openssl_bytes};
+
+    return count;
+}
+
+void alloc_fail_at(uint64_t n, int forever)
+{
+    failing = 0;
+    failed = 0;
+    for_ever = forever;
+    countdown = n;
+}
+
+int alloc_has_failed(void) { return failed; }
+
+static void *insist(void *result)
+{
+    if (!result) {
+        fputs("the test itself is out of memory\n", stderr);
+        abort();
+    }
+    return result;
+}
+
+void *test_malloc(size_t size) { return insist(__real_malloc(size ? size : 1)); }
+
+void *test_realloc(void *pointer, size_t size)
+{
+    return insist(__real_realloc(pointer, size ? size : 1));
+}
+
+void test_free(void *pointer) { __real_free(pointer); }
