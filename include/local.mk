@@ -5,6 +5,9 @@ core_headers = \
 	include/sluice/config.h \
 	include/sluice/event.h \
 	include/sluice/openssl.h \
+	include/sluice/sluice.h \
+	include/sluice/stats.h \
+	include/sluice/transport.h \
 	include/sluice/types.h
 
 coreincludedir = $(pkgincludedir)/sluice

@@ -12,8 +12,9 @@ max_function=60
 rooms='
 record fingerprint classify text
 certificate
-config
+config output inbox event-queue
 end
+srtp
 '
 
 level_of() {

@@ -39,6 +39,6 @@ libsluice_test_la_SOURCES = $(support_sources)
 libsluice_test_la_LIBADD = libsluice-core.la
 
 # For every program that sets no LDADD of its own.
-LDADD = libsluice-test.la libsluice-core.la $(CMOCKA_LIBS) $(OPENSSL_LIBS)
+LDADD = libsluice-test.la libsluice-core.la $(CMOCKA_LIBS) $(OPENSSL_LIBS) $(SRTP_LIBS)
 AM_LDFLAGS = -export-dynamic \
 	-Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=realloc -Wl,--wrap=free

@@ -6,10 +6,18 @@ core_sources = \
 	src/core/config.c \
 	src/core/config.h \
 	src/core/end.c \
+	src/core/event-queue.c \
+	src/core/event-queue.h \
 	src/core/fingerprint.c \
 	src/core/fingerprint.h \
+	src/core/inbox.c \
+	src/core/inbox.h \
+	src/core/output.c \
+	src/core/output.h \
 	src/core/record.c \
 	src/core/record.h \
+	src/core/srtp.c \
+	src/core/srtp.h \
 	src/core/text.c
 core_map = src/core/libsluice.map
 EXTRA_DIST += $(core_map)
@@ -20,7 +28,7 @@ noinst_LTLIBRARIES += libsluice-core.la
 libsluice_core_la_SOURCES = $(core_sources)
 libsluice_core_la_CPPFLAGS = -D_GNU_SOURCE $(core_cppflags)
 libsluice_core_la_CFLAGS = $(AM_CFLAGS) $(VISIBILITY_CFLAGS)
-libsluice_core_la_LIBADD = $(OPENSSL_LIBS)
+libsluice_core_la_LIBADD = $(OPENSSL_LIBS) $(SRTP_LIBS)
 
 lib_LTLIBRARIES += libsluice-1.0.la
 libsluice_1_0_la_SOURCES =

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef SLUICE_SLUICE_H
+#define SLUICE_SLUICE_H
+
+/* The whole core API. (sluice/openssl.h, for programs that hold OpenSSL objects, stands apart.) */
+
+#include <sluice/certificate.h>
+#include <sluice/classify.h>
+#include <sluice/config.h>
+#include <sluice/event.h>
+#include <sluice/stats.h>
+#include <sluice/transport.h>
+#include <sluice/types.h>
+#include <sluice/version.h>
+
+#endif

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef SLUICE_STATS_H
+#define SLUICE_STATS_H
+
+#include <sluice/types.h>
+
+SLUICE_BEGIN_DECLS
+
+/**
+ * SluiceStats: (skip)
+ *
+ * What a transport did and saw. Names in the first group are those of RTCTransportStats (W3C webrtc-stats),
+ * in this language's spelling. Counters start at 0 and never fall. Bytes are UDP payload.
+ */
+typedef struct {
+    /* RTCTransportStats */
+    uint64_t packets_sent;     /* datagrams: output that was sent, media that was protected */
+    uint64_t packets_received; /* datagrams given to receive, whatever became of them */
+    uint64_t bytes_sent;
+    uint64_t bytes_received;
+    SluiceState dtls_state;       /* see SluiceState for W3C's words */
+    SluiceRole dtls_role;         /* auto: "unknown" */
+    uint16_t tls_version;         /* 0xfefd: DTLS 1.2; 0: not known yet */
+    char dtls_cipher[64];         /* IANA name, "" until negotiated */
+    char tls_group[32];           /* "x25519", "P-256"; "" until negotiated */
+    SluiceSrtpProfile srtp_cipher;
+
+    /* the handshake */
+    SluiceTime started_at;   /* start, or the ClientHello that ended listening; NEVER before */
+    SluiceTime finished_at;  /* Finished both ways */
+    SluiceTime connected_at; /* verified */
+    SluiceTime handshake_rtt; /* measured on the first flight answered without retransmission; 0: not */
+    uint32_t flights_sent;
+    uint32_t flights_received;
+    uint32_t retransmissions;      /* flights that were sent again */
+    uint32_t handshake_mtu;        /* in force now */
+    uint32_t mtu_reductions;
+    uint32_t hello_verify_requests; /* sent */
+
+    /* what came in, by class */
+    uint64_t stun_received, zrtp_received, turn_received, quic_received, unknown_received;
+    uint64_t dtls_received, rtp_received, rtcp_received; /* before any check */
+
+    /* what was delivered */
+    uint64_t rtp_delivered, rtcp_delivered, data_delivered; /* data: messages given to the inbox */
+    uint64_t held;                                          /* packets that went through the inbox */
+    uint64_t copied_unaligned;
+
+    /* what was sent */
+    uint64_t rtp_protected, rtcp_protected, data_sent;
+
+    /* what was dropped, and why */
+    uint64_t dropped_malformed;      /* DTLS records or RTP/RTCP headers that cannot be right */
+    uint64_t dropped_unexpected;     /* right, but not in this state */
+    uint64_t dropped_unvalidated;    /* DTLS from a path nobody validated */
+    uint64_t dropped_inbox_full;     /* early media and early DTLS beyond the bound */
+    uint64_t dropped_unauthentic;    /* SRTP tag wrong */
+    uint64_t dropped_replayed;       /* SRTP replayed or too old */
+    uint64_t dropped_ended;          /* anything after the end */
+    uint64_t client_hellos_at_client; /* a sign of a role conflict */
+    uint64_t data_refused;           /* send_data: output full */
+    uint64_t data_deferred;          /* receive: inbox full */
+    uint64_t data_too_large;         /* send_data: over the limit */
+    uint64_t output_too_big;         /* pop_output: the network refused the size */
+    uint64_t output_failed;          /* pop_output: the network refused it for good */
+    uint64_t protect_failed;
+    uint64_t events_lost;
+
+    /* what waits */
+    uint32_t output_datagrams, output_bytes;
+    uint32_t inbox_messages, inbox_bytes;
+} SluiceStats;
+
+/**
+ * SluicePeerOffer: (skip)
+ *
+ * What a ClientHello offered, in the peer's order, cut at the size of each array.
+ */
+typedef struct {
+    uint16_t version; /* legacy_version: 0xfefd is DTLS 1.2 */
+    int extended_master_secret;
+    int fragments; /* ClientHello datagrams that had come when it was whole */
+    size_t n_versions, n_ciphers, n_groups, n_srtp_profiles;
+    uint16_t versions[8]; /* supported_versions: 0xfefc is DTLS 1.3 */
+    uint16_t ciphers[64];
+    uint16_t groups[32];
+    uint16_t srtp_profiles[16];
+} SluicePeerOffer;
+
+SLUICE_END_DECLS
+
+#endif

@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "srtp.h"
+
+#include <openssl/crypto.h>
+#include <srtp2/srtp.h>
+
+#include <assert.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* libsrtp wants room for any trailer, and four bytes more for the index of SRTCP. */
+static_assert(SLUICE_PROTECT_ROOM >= SRTP_MAX_TRAILER_LEN + 4, "room for any trailer of libsrtp");
+
+#define KEY_AND_SALT_MAX (32 + 14)
+#define PACKET_MAX 65535
+#define RTP_HEADER 12
+#define SRTCP_INDEX 4 /* E bit and index behind the packet (RFC 3711 section 3.4) */
+
+typedef struct {
+    SluiceSrtpProfile profile;
+    srtp_profile_t theirs;
+    size_t key_len, salt_len;
+    size_t rtp_tag, rtcp_tag;
+} Profile;
+
+/* RFC 5764 section 4.1.2, RFC 7714 section 12. The short tag of _32 is for RTP only (RFC 4568 section 6.2.2). */
+static const Profile profiles[] = {
+    {SLUICE_SRTP_AES128_CM_SHA1_80, srtp_profile_aes128_cm_sha1_80, 16, 14, 10, 10},
+    {SLUICE_SRTP_AES128_CM_SHA1_32, srtp_profile_aes128_cm_sha1_32, 16, 14, 4, 10},
+    {SLUICE_SRTP_AEAD_AES_128_GCM, srtp_profile_aead_aes_128_gcm, 16, 12, 16, 16},
+    {SLUICE_SRTP_AEAD_AES_256_GCM, srtp_profile_aead_aes_256_gcm, 32, 12, 16, 16},
+};
+
+struct SlSrtp {
+    srtp_t inbound, outbound;
+    const Profile *profile;
+};
+
+static const Profile *find_profile(SluiceSrtpProfile profile)
+{
+    for (size_t i = 0; i < sizeof profiles / sizeof *profiles; i++)
+        if (profiles[i].profile == profile)
+            return &profiles[i];
+    return NULL;
+}
+
+int sl_srtp_key_lengths(SluiceSrtpProfile profile, size_t *key_len, size_t *salt_len)
+{
+    const Profile *p = find_profile(profile);
+
+    if (!p)
+        return 0;
+    *key_len = p->key_len;
+    *salt_len = p->salt_len;
+    return 1;
+}
+
+void sl_srtp_split_keys(SluiceRole role, const uint8_t *material, SluiceSrtpKeys *keys)
+{
+    const uint8_t *client_key = material;
+    const uint8_t *server_key = client_key + keys->key_len;
+    const uint8_t *client_salt = server_key + keys->key_len;
+    const uint8_t *server_salt = client_salt + keys->salt_len;
+    int client = role == SLUICE_ROLE_CLIENT;
+
+    memcpy(keys->local_key, client ? client_key : server_key, keys->key_len);
+    memcpy(keys->local_salt, client ? client_salt : server_salt, keys->salt_len);
+    memcpy(keys->remote_key, client ? server_key : client_key, keys->key_len);
+    memcpy(keys->remote_salt, client ? server_salt : client_salt, keys->salt_len);
+}
+
+/* -- sessions ----------------------------------------------------------------------------------------------- */
+
+static srtp_err_status_t create_session(const Profile *profile, srtp_ssrc_type_t direction,
+                                        const uint8_t *key, const uint8_t *salt, unsigned window,
+                                        srtp_t *out)
+{
+    uint8_t key_and_salt[KEY_AND_SALT_MAX];
+    srtp_policy_t policy;
+    srtp_err_status_t status;
+
+    memset(&policy, 0, sizeof policy);
+    status = srtp_crypto_policy_set_from_profile_for_rtp(&policy.rtp, profile->theirs);
+    if (status == srtp_err_status_ok)
+        status = srtp_crypto_policy_set_from_profile_for_rtcp(&policy.rtcp, profile->theirs);
+    if (status != srtp_err_status_ok)
+        return status;
+    memcpy(key_and_salt, key, profile->key_len);
+    memcpy(key_and_salt + profile->key_len, salt, profile->salt_len);
+    policy.ssrc.type = direction;
+    policy.key = key_and_salt;
+    policy.window_size = window;
+    policy.allow_repeat_tx = 0; /* the same index twice would reuse a key stream */
+    status = srtp_create(out, &policy);
+    OPENSSL_cleanse(key_and_salt, sizeof key_and_salt);
+    return status;
+}
+
+static pthread_mutex_t init_lock = PTHREAD_MUTEX_INITIALIZER;
+static int init_worked;
+
+/* The state of libsrtp belongs to the whole process. srtp_init() refuses a second call in the same way as it
+ * reports trouble, so whether the application, or another library in it, came first is seen by using it. We never
+ * shut it down: others may be using it. */
+static void init_library(void)
+{
+    static const uint8_t zeros[16];
+    srtp_t probe = NULL;
+
+    if (srtp_init() == srtp_err_status_ok) {
+        init_worked = 1;
+        return;
+    }
+    if (create_session(find_profile(SLUICE_SRTP_AES128_CM_SHA1_80), ssrc_any_outbound, zeros, zeros,
+                       0, &probe) == srtp_err_status_ok) {
+        srtp_dealloc(probe);
+        init_worked = 1;
+    }
+}
+
+int sl_srtp_prepare(void)
+{
+    int ready;
+
+    pthread_mutex_lock(&init_lock);
+    if (!init_worked) /* memory may have run out the last time */
+        init_library();
+    ready = init_worked;
+    pthread_mutex_unlock(&init_lock);
+    return ready;
+}
+
+static SluiceStatus status_of_creation(srtp_err_status_t status)
+{
+    if (status == srtp_err_status_ok)
+        return SLUICE_OK;
+    return status == srtp_err_status_alloc_fail ? SLUICE_NO_MEMORY : SLUICE_INTERNAL;
+}
+
+SluiceStatus sl_srtp_new(const SluiceSrtpKeys *keys, unsigned replay_window, SlSrtp **out)
+{
+    const Profile *profile = find_profile(keys->profile);
+    SlSrtp *self;
+    srtp_err_status_t status;
+
+    *out = NULL;
+    if (!sl_srtp_prepare() || !profile || keys->key_len != profile->key_len ||
+        keys->salt_len != profile->salt_len)
+        return SLUICE_INTERNAL;
+    self = calloc(1, sizeof *self);
+    if (!self)
+        return SLUICE_NO_MEMORY;
+    self->profile = profile;
+    status = create_session(profile, ssrc_any_inbound, keys->remote_key, keys->remote_salt,
+                            replay_window, &self->inbound);
+    if (status == srtp_err_status_ok)
+        status = create_session(profile, ssrc_any_outbound, keys->local_key, keys->local_salt,
+                                replay_window, &self->outbound);
+    if (status != srtp_err_status_ok) {
+        sl_srtp_free(self);
+        return status_of_creation(status);
+    }
+    *out = self;
+    return SLUICE_OK;
+}
+
+void sl_srtp_free(SlSrtp *self)
+{
+    if (!self)
+        return;
+    if (self->inbound)
+        srtp_dealloc(self->inbound);
+    if (self->outbound)
+        srtp_dealloc(self->outbound);
+    free(self);
+}
+
+/* -- packets ------------------------------------------------------------------------------------------------ */
+
+static size_t get16(const uint8_t *p) { return (size_t)p[0] << 8 | p[1]; }
+
+/* RFC 3550 section 5.1 and 5.3.1. */
+static int rtp_header_fits(const uint8_t *data, size_t len)
+{
+    size_t header = RTP_HEADER + 4 * (size_t)(data[0] & 15);
+
+    if (header > len)
+        return 0;
+    if (!(data[0] & 0x10))
+        return 1;
+    return len - header >= 4 && 4 * get16(data + header + 2) <= len - header - 4;
+}
+
+int sl_srtp_plausible(SluiceKind kind, const uint8_t *data, size_t len)
+{
+    /* Version and least length are what makes the class; a packet that would be sorted otherwise at the other end
+     * is none of this kind either. */
+    if (sluice_classify(data, len) != kind)
+        return 0;
+    if (kind == SLUICE_KIND_RTP)
+        return rtp_header_fits(data, len);
+    return kind == SLUICE_KIND_RTCP && 4 * (get16(data + 2) + 1) <= len;
+}
+
+static size_t trailer_of(const SlSrtp *self, SluiceKind kind)
+{
+    return kind == SLUICE_KIND_RTP ? self->profile->rtp_tag : SRTCP_INDEX + self->profile->rtcp_tag;
+}
+
+static SluiceStatus status_outbound(srtp_err_status_t status)
+{
+    switch (status) {
+    case srtp_err_status_ok:
+        return SLUICE_OK;
+    case srtp_err_status_replay_fail:
+    case srtp_err_status_replay_old:
+    case srtp_err_status_key_expired:
+        return SLUICE_KEY_EXHAUSTED;
+    case srtp_err_status_bad_param:
+        return SLUICE_INVALID_ARGUMENT;
+    default:
+        return SLUICE_INTERNAL;
+    }
+}
+
+SluiceStatus sl_srtp_protect(SlSrtp *self, SluiceKind kind, uint8_t *data, size_t *len,
+                             size_t capacity)
+{
+    srtp_err_status_t status;
+    int n;
+
+    if ((uintptr_t)data & 3 || *len > PACKET_MAX)
+        return SLUICE_INVALID_ARGUMENT;
+    if (capacity < *len || capacity - *len < SLUICE_PROTECT_ROOM)
+        return SLUICE_NO_ROOM;
+    if (!sl_srtp_plausible(kind, data, *len))
+        return SLUICE_INVALID_ARGUMENT;
+    n = (int)*len;
+    status = kind == SLUICE_KIND_RTP ? srtp_protect(self->outbound, data, &n)
+                                     : srtp_protect_rtcp(self->outbound, data, &n);
+    if (status == srtp_err_status_ok)
+        *len = (size_t)n;
+    return status_outbound(status);
+}
+
+static SluiceStatus status_inbound(srtp_err_status_t status)
+{
+    switch (status) {
+    case srtp_err_status_ok:
+        return SLUICE_OK;
+    case srtp_err_status_auth_fail:
+    case srtp_err_status_cipher_fail: /* of an AEAD: decrypting fails of the tag alone */
+        return SLUICE_DROPPED_UNAUTHENTIC;
+    case srtp_err_status_replay_fail:
+    case srtp_err_status_replay_old:
+        return SLUICE_DROPPED_REPLAYED;
+    default:
+        return SLUICE_DROPPED_MALFORMED;
+    }
+}
+
+SluiceStatus sl_srtp_unprotect(SlSrtp *self, SluiceKind kind, uint8_t *data, size_t *len)
+{
+    size_t trailer = trailer_of(self, kind);
+    srtp_err_status_t status;
+    int n;
+
+    /* libsrtp looks at neither the version nor all of the lengths; the header has to end before the trailer. */
+    if (*len > PACKET_MAX || *len < trailer || !sl_srtp_plausible(kind, data, *len - trailer))
+        return SLUICE_DROPPED_MALFORMED;
+    n = (int)*len;
+    status = kind == SLUICE_KIND_RTP ? srtp_unprotect(self->inbound, data, &n)
+                                     : srtp_unprotect_rtcp(self->inbound, data, &n);
+    if (status == srtp_err_status_ok)
+        *len = (size_t)n;
+    return status_inbound(status);
+}
