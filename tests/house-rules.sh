@@ -11,9 +11,9 @@ max_function=60
 # of a lower one; nothing points up.
 rooms='
 record fingerprint classify text
-certificate
-config output inbox event-queue
-end
+certificate ssl-pump
+config datagram-bio dtls-clock output inbox event-queue
+record-guard client-hello flight end
 srtp
 '
 

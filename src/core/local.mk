@@ -3,21 +3,33 @@ core_sources = \
 	src/core/certificate.c \
 	src/core/certificate.h \
 	src/core/classify.c \
+	src/core/client-hello.c \
+	src/core/client-hello.h \
 	src/core/config.c \
 	src/core/config.h \
+	src/core/datagram-bio.c \
+	src/core/datagram-bio.h \
+	src/core/dtls-clock.c \
+	src/core/dtls-clock.h \
 	src/core/end.c \
 	src/core/event-queue.c \
 	src/core/event-queue.h \
 	src/core/fingerprint.c \
 	src/core/fingerprint.h \
+	src/core/flight.c \
+	src/core/flight.h \
 	src/core/inbox.c \
 	src/core/inbox.h \
 	src/core/output.c \
 	src/core/output.h \
+	src/core/record-guard.c \
+	src/core/record-guard.h \
 	src/core/record.c \
 	src/core/record.h \
 	src/core/srtp.c \
 	src/core/srtp.h \
+	src/core/ssl-pump.c \
+	src/core/ssl-pump.h \
 	src/core/text.c
 core_map = src/core/libsluice.map
 EXTRA_DIST += $(core_map)

@@ -8,21 +8,36 @@ core_tests += \
 	tests/core/test-certificate-load \
 	tests/core/test-certificate-memory \
 	tests/core/test-classify \
+	tests/core/test-client-hello \
+	tests/core/test-datagram-bio \
+	tests/core/test-dtls-clock \
 	tests/core/test-end \
 	tests/core/test-event-queue \
 	tests/core/test-fingerprint \
+	tests/core/test-flight \
 	tests/core/test-inbox \
 	tests/core/test-output \
 	tests/core/test-record \
+	tests/core/test-record-guard \
+	tests/core/test-record-guard-openssl \
 	tests/core/test-srtp \
 	tests/core/test-srtp-foreign-init \
 	tests/core/test-srtp-vectors \
+	tests/core/test-ssl-pump \
 	tests/core/test-text
 check_PROGRAMS += $(core_tests)
 endif
 
-# Keys in every form.
+# A bare OpenSSL at the other end.
+ssl_peer = tests/core/ssl-peer.c tests/core/ssl-peer.h
+tests_core_test_client_hello_SOURCES = tests/core/test-client-hello.c $(ssl_peer)
+
+# Records made by hand, keys in every form.
+guard_records = tests/core/guard-records.c tests/core/guard-records.h
 certificate_forms = tests/core/certificate-forms.c tests/core/certificate-forms.h
+tests_core_test_record_guard_SOURCES = tests/core/test-record-guard.c $(guard_records)
+tests_core_test_record_guard_openssl_SOURCES = tests/core/test-record-guard-openssl.c \
+	$(guard_records) $(ssl_peer)
 tests_core_test_certificate_SOURCES = tests/core/test-certificate.c $(certificate_forms)
 tests_core_test_certificate_load_SOURCES = tests/core/test-certificate-load.c $(certificate_forms)
 

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "ssl-pump.h"
+
+#include <openssl/bio.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+
+#include <stdio.h>
+#include <string.h>
+
+static void keep_first_error(SlPumpError *error)
+{
+    unsigned long code = ERR_peek_error();
+    const char *reason = code ? ERR_reason_error_string(code) : NULL;
+
+    error->no_memory = 0;
+    error->reason[0] = '\0';
+    if (reason)
+        snprintf(error->reason, sizeof error->reason, "%s", reason);
+    while ((code = ERR_get_error()) != 0)
+        if (ERR_GET_REASON(code) == ERR_R_MALLOC_FAILURE)
+            error->no_memory = 1;
+}
+
+/* Not told apart: SSL_ERROR_SSL and SSL_ERROR_SYSCALL; which of them a failure is differs by version. */
+static SlPumpResult classify(SSL *ssl, int ret, SlPumpError *error)
+{
+    SlPumpResult result;
+
+    switch (SSL_get_error(ssl, ret)) {
+    case SSL_ERROR_NONE:
+        result = SL_PUMP_DONE;
+        break;
+    case SSL_ERROR_WANT_READ:
+    case SSL_ERROR_WANT_WRITE:
+        result = SL_PUMP_WAIT;
+        break;
+    case SSL_ERROR_ZERO_RETURN:
+        result = SL_PUMP_CLOSED;
+        break;
+    default:
+        result = SL_PUMP_FATAL;
+        keep_first_error(error);
+        break;
+    }
+    ERR_clear_error();
+    return result;
+}
+
+SlPumpResult sl_pump_read(SSL *ssl, void *buffer, size_t capacity, size_t *n, SlPumpError *error)
+{
+    int ret;
+
+    *n = 0;
+    ERR_clear_error();
+    ret = SSL_read_ex(ssl, buffer, capacity, n);
+    return classify(ssl, ret, error);
+}
+
+SlPumpResult sl_pump_write(SSL *ssl, const void *data, size_t len, SlPumpError *error)
+{
+    size_t n = 0;
+    int ret;
+
+    ERR_clear_error();
+    ret = SSL_write_ex(ssl, data, len, &n);
+    return classify(ssl, ret, error);
+}
+
+SlPumpResult sl_pump_shutdown(SSL *ssl, SlPumpError *error)
+{
+    int ret;
+
+    ERR_clear_error();
+    ret = SSL_shutdown(ssl);
+    if (ret >= 0) { /* 0: sent, the peer's has not come */
+        ERR_clear_error();
+        return SL_PUMP_DONE;
+    }
+    return classify(ssl, ret, error);
+}
+
+SlPumpResult sl_pump_timeout(SSL *ssl, SlPumpError *error)
+{
+    long ret;
+
+    ERR_clear_error();
+    ret = DTLSv1_handle_timeout(ssl);
+    if (ret < 0)
+        keep_first_error(error);
+    ERR_clear_error();
+    return ret > 0 ? SL_PUMP_DONE : ret == 0 ? SL_PUMP_WAIT : SL_PUMP_FATAL;
+}
+
+SlPumpResult sl_pump_listen(SSL *ssl, SlPumpError *error)
+{
+    BIO_ADDR *peer = BIO_ADDR_new(); /* it is cleared without a check: NULL would crash */
+    int ret;
+
+    if (!peer) {
+        error->no_memory = 1;
+        error->reason[0] = '\0';
+        return SL_PUMP_FATAL;
+    }
+    ERR_clear_error();
+    ret = DTLSv1_listen(ssl, peer);
+    BIO_ADDR_free(peer);
+    if (ret < 0)
+        keep_first_error(error);
+    ERR_clear_error();
+    return ret > 0 ? SL_PUMP_DONE : ret == 0 ? SL_PUMP_WAIT : SL_PUMP_FATAL;
+}
