@@ -12,9 +12,10 @@ max_function=60
 rooms='
 record fingerprint classify text
 certificate ssl-pump
-config datagram-bio dtls-clock output inbox event-queue
+config datagram-bio dtls-clock output inbox event-queue srtp-openssl
 record-guard client-hello flight end
-srtp
+dtls-private dtls dtls-flights dtls-verify srtp lifecycle
+transport transport-input transport-output
 '
 
 level_of() {
@@ -89,6 +90,6 @@ nothing "each file names its licence" without_licence
 
 # Time is an argument there; a test that waits for a clock fails on a slow machine and wastes a fast one.
 waits='\b(sleep|usleep|nanosleep|clock_nanosleep|g_usleep|poll|ppoll|select|pselect|alarm|setitimer)'
-nothing "tests of the core wait for no clock" grep -nE "$waits *\\(" tests/core/*.c
-nothing "they open no socket" grep -nE '\b(socket|bind|connect|listen) *\(' tests/core/*.c
+nothing "tests of the core and of pairs wait for no clock" grep -nE "$waits *\\(" tests/core/*.c tests/pair/*.c
+nothing "they open no socket" grep -nE '\b(socket|bind|connect|listen) *\(' tests/core/*.c tests/pair/*.c
 tap_done

@@ -14,6 +14,7 @@ AM_TESTS_ENVIRONMENT = \
 	abs_top_builddir='$(abs_top_builddir)'; export abs_top_builddir; \
 	CC='$(CC)'; export CC; CXX='$(CXX)'; export CXX; NM='$(NM)'; export NM; \
 	SAN_CFLAGS='$(SAN_CFLAGS)'; export SAN_CFLAGS; \
+	MAKE='$(MAKE)'; export MAKE; PKG_CONFIG='$(PKG_CONFIG)'; export PKG_CONFIG; \
 	CMOCKA_MESSAGE_OUTPUT=TAP; export CMOCKA_MESSAGE_OUTPUT; \
 	LD_LIBRARY_PATH='$(abs_top_builddir)/.libs'"$${LD_LIBRARY_PATH:+:$$LD_LIBRARY_PATH}"; \
 	export LD_LIBRARY_PATH; \
@@ -25,15 +26,24 @@ AM_TESTS_ENVIRONMENT = \
 
 house_tests = \
 	tests/headers.sh \
-	tests/house-rules.sh
-EXTRA_DIST += $(house_tests) tests/support/tap.sh
+	tests/house-rules.sh \
+	tests/pkgconfig.sh \
+	tests/symbols.sh
+EXTRA_DIST += $(house_tests) tests/support/tap.sh tests/support/valgrind.supp
 
-# Helpers of tests. alloc.c stands between the core and malloc(): --wrap.
+# Helpers of core and pair tests. libssl takes the virtual clock's gettimeofday() from the program, which
+# must export it: -export-dynamic. alloc.c stands between the core and malloc(): --wrap.
 support_sources = \
 	tests/support/alloc.c \
 	tests/support/alloc.h \
+	tests/support/link.c \
+	tests/support/link.h \
+	tests/support/pair.c \
+	tests/support/pair.h \
 	tests/support/rng.c \
-	tests/support/rng.h
+	tests/support/rng.h \
+	tests/support/vclock.c \
+	tests/support/vclock.h
 check_LTLIBRARIES += libsluice-test.la
 libsluice_test_la_SOURCES = $(support_sources)
 libsluice_test_la_LIBADD = libsluice-core.la
@@ -42,3 +52,11 @@ libsluice_test_la_LIBADD = libsluice-core.la
 LDADD = libsluice-test.la libsluice-core.la $(CMOCKA_LIBS) $(OPENSSL_LIBS) $(SRTP_LIBS)
 AM_LDFLAGS = -export-dynamic \
 	-Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=realloc -Wl,--wrap=free
+
+# The sweep over failing allocations is the long one: every 29th will do here.
+check-valgrind: all $(check_PROGRAMS)
+	SLUICE_TEST_OOM_STEP=29 $(MAKE) check-TESTS TESTS='$(pair_tests)' TEST_TIMEOUT=1200 \
+	  TEST_WRAPPER='$(LIBTOOL) --mode=execute $(VALGRIND) --quiet --leak-check=full \
+	  --errors-for-leak-kinds=definite,indirect,possible --error-exitcode=99 \
+	  --suppressions=$(abs_top_srcdir)/tests/support/valgrind.supp'
+.PHONY: check-valgrind

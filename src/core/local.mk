@@ -11,6 +11,11 @@ core_sources = \
 	src/core/datagram-bio.h \
 	src/core/dtls-clock.c \
 	src/core/dtls-clock.h \
+	src/core/dtls-flights.c \
+	src/core/dtls-private.h \
+	src/core/dtls-verify.c \
+	src/core/dtls.c \
+	src/core/dtls.h \
 	src/core/end.c \
 	src/core/event-queue.c \
 	src/core/event-queue.h \
@@ -20,6 +25,8 @@ core_sources = \
 	src/core/flight.h \
 	src/core/inbox.c \
 	src/core/inbox.h \
+	src/core/lifecycle.c \
+	src/core/lifecycle.h \
 	src/core/output.c \
 	src/core/output.h \
 	src/core/record-guard.c \
@@ -30,7 +37,11 @@ core_sources = \
 	src/core/srtp.h \
 	src/core/ssl-pump.c \
 	src/core/ssl-pump.h \
-	src/core/text.c
+	src/core/text.c \
+	src/core/transport-input.c \
+	src/core/transport-output.c \
+	src/core/transport.c \
+	src/core/transport.h
 core_map = src/core/libsluice.map
 EXTRA_DIST += $(core_map)
 
@@ -50,3 +61,5 @@ libsluice_1_0_la_DEPENDENCIES = libsluice-core.la $(core_map)
 if HAVE_VERSION_SCRIPT
 libsluice_1_0_la_LDFLAGS += -Wl,--version-script=$(srcdir)/$(core_map)
 endif
+
+pkgconfig_DATA += src/core/sluice-1.0.pc

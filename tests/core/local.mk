@@ -9,6 +9,7 @@ core_tests += \
 	tests/core/test-certificate-memory \
 	tests/core/test-classify \
 	tests/core/test-client-hello \
+	tests/core/test-config \
 	tests/core/test-datagram-bio \
 	tests/core/test-dtls-clock \
 	tests/core/test-end \
@@ -16,6 +17,7 @@ core_tests += \
 	tests/core/test-fingerprint \
 	tests/core/test-flight \
 	tests/core/test-inbox \
+	tests/core/test-lifecycle \
 	tests/core/test-output \
 	tests/core/test-record \
 	tests/core/test-record-guard \

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* The flights of an association both ways (RFC 6347 section 4.2.4): what OpenSSL writes becomes ours, what the peer sends
+ * is told as its, and the time between them seeds the timer. */
+
+#include "dtls-private.h"
+#include "record.h"
+
+#include <openssl/crypto.h>
+#include <openssl/ssl.h>
+
+#include <string.h>
+
+#define MTU_SMALLEST 256
+
+static void push_flight(SlDtls *self, const SluiceFlight *flight)
+{
+    SluiceEvent event = {.type = SLUICE_EVENT_FLIGHT, .time = self->now, .u.flight = *flight};
+
+    sl_event_queue_push(self->sinks.events, &event);
+}
+
+/* -- what OpenSSL writes ------------------------------------------------------------------------------------ */
+
+static SluiceStatus add_to_flight(SlDtls *self, const SlRecord *record, const uint8_t *bytes,
+                                  size_t len)
+{
+    /* Late to wake up, SSL_read() first sends flight 4 again and then reads what made that needless: the server's
+     * ChangeCipherSpec opens flight 6, which has no timer that would tell. */
+    int overtaken = self->role == SLUICE_ROLE_SERVER && record->type == SL_CHANGE_CIPHER_SPEC;
+
+    if (!self->flight_open || overtaken)
+        sl_flight_begin(&self->flight);
+    self->flight_open = 1;
+    return sl_flight_add(&self->flight, bytes, len);
+}
+
+static void on_record(SlDtls *self, const SlRecord *record, uint8_t *bytes, size_t len)
+{
+    SluiceStatus status;
+
+    switch (record->type) {
+    case SL_HANDSHAKE:
+    case SL_CHANGE_CIPHER_SPEC:
+        status = add_to_flight(self, record, bytes, len);
+        break;
+    case SL_ALERT:
+        sl_flight_number(&self->flight, bytes);
+        status = sl_output_push(self->sinks.output, SL_OUTPUT_ALERT, bytes, len);
+        break;
+    default:
+        status = sl_output_push(self->sinks.output, SL_OUTPUT_DATA, bytes, len);
+        break;
+    }
+    if (status == SLUICE_NO_MEMORY)
+        self->no_memory = 1;
+}
+
+void sl_dtls_on_write(void *context, const uint8_t *data, size_t len)
+{
+    SlDtls *self = context;
+    size_t offset = 0, start = 0;
+    SlRecord record;
+    uint8_t *copy = OPENSSL_memdup(data, len);
+
+    if (!copy) {
+        self->no_memory = 1;
+        return;
+    }
+    while (sl_record_next(copy, len, &offset, &record) == 1) {
+        on_record(self, &record, copy + start, offset - start);
+        start = offset;
+    }
+    OPENSSL_free(copy);
+}
+
+/* -- sizes and timer ---------------------------------------------------------------------------------------- */
+
+static size_t next_mtu(size_t mtu) { return mtu > 1200 ? 1200 : mtu > 576 ? 576 : MTU_SMALLEST; }
+
+static void lower_mtu(SlDtls *self)
+{
+    self->mtu = next_mtu(self->mtu);
+    self->bio.mtu = self->mtu;
+    SSL_set_mtu(self->ssl, (long)self->mtu);
+    self->sinks.stats->handshake_mtu = (uint32_t)self->mtu;
+    self->sinks.stats->mtu_reductions++;
+}
+
+void sl_dtls_lower_mtu_if_lost_twice(SlDtls *self)
+{
+    if (self->finished || self->clock.expiries < 1 || self->flight.note.bytes <= MTU_SMALLEST)
+        return;
+    /* A step that would leave the flight as it is, because it is smaller anyway, is skipped. */
+    while (self->mtu > MTU_SMALLEST) {
+        lower_mtu(self);
+        if (self->mtu < self->flight.note.bytes)
+            break;
+    }
+}
+
+void sl_dtls_cut_smaller(SlDtls *self, size_t refused)
+{
+    do
+        lower_mtu(self);
+    while (self->mtu > MTU_SMALLEST && self->mtu >= refused);
+    self->flight_open = self->flight.len > 0;
+    self->flight_recut = 1;
+}
+
+/* @previous is not 0 when a flight has expired and is about to be made again. That happens inside SSL_read() too, when
+ * the peer's own retransmission arrives as our timer runs out: so this is the place to think of its size. */
+unsigned int sl_dtls_on_timer(SSL *ssl, unsigned int previous)
+{
+    SlDtls *self = SSL_get_app_data(ssl);
+
+    if (previous != 0)
+        sl_dtls_lower_mtu_if_lost_twice(self);
+    else if (
+        self->flight_open) /* the old flight was sent again in this call, and is answered: it need not go */
+        sl_flight_begin(&self->flight);
+    return sl_dtls_clock_duration(&self->clock, previous);
+}
+
+/* -- what the peer sends ------------------------------------------------------------------------------------ */
+
+/* @answered: it brought the handshake on. What did not may be a copy, or forged. */
+static void close_incoming(SlDtls *self, int answered)
+{
+    if (self->incoming.number == 0)
+        return;
+    self->incoming.direction = SLUICE_RECEIVED;
+    self->incoming.retransmission = self->incoming.number <= self->last_received;
+    if (answered && self->incoming.number > self->last_received)
+        self->last_received = self->incoming.number;
+    self->sinks.stats->flights_received++;
+    push_flight(self, &self->incoming);
+    memset(&self->incoming, 0, sizeof self->incoming);
+}
+
+void sl_dtls_note_incoming(SlDtls *self, const uint8_t *datagram, size_t len)
+{
+    SluiceRole peer = self->role == SLUICE_ROLE_CLIENT ? SLUICE_ROLE_SERVER : SLUICE_ROLE_CLIENT;
+    SluiceFlight piece = {0};
+
+    sl_flight_note(&piece, peer, datagram, len);
+    /* Data and alerts make no flight. 5 answers our 4, and 6 our 5: before these are sent it cannot be real. */
+    if (piece.number == 0 || (piece.number >= 5 && self->last_sent < piece.number - 1))
+        return;
+    /* A late copy of one flight is no part of the next. */
+    if (self->incoming.number != piece.number)
+        close_incoming(self, 0);
+    if (self->incoming.number == 0 && piece.number > self->last_received)
+        self->heard_at = self->now;
+    self->incoming.number = piece.number;
+    self->incoming.datagrams += piece.datagrams;
+    self->incoming.bytes += piece.bytes;
+    self->incoming.messages |= piece.messages;
+    self->incoming.change_cipher_spec |= piece.change_cipher_spec;
+    self->incoming.encrypted |= piece.encrypted;
+}
+
+/* The time from a flight that was sent once to the first of its answer is a round trip, and seeds the timers that
+ * follow. */
+static void measure_rtt(SlDtls *self)
+{
+    SluiceStats *stats = self->sinks.stats;
+
+    if (self->last_sent == 0 || self->sent_at == SLUICE_TIME_NEVER || stats->handshake_rtt ||
+        self->incoming.number <= self->last_received)
+        return;
+    stats->handshake_rtt = self->heard_at > self->sent_at ? self->heard_at - self->sent_at : 1;
+    if (!self->rtt)
+        sl_dtls_clock_set_first(&self->clock, sl_dtls_clock_first_of_rtt(stats->handshake_rtt),
+                                self->config->handshake_deadline);
+}
+
+/* -- after each call into OpenSSL --------------------------------------------------------------------------- */
+
+static void count_flight(SlDtls *self, SluiceFlight *note)
+{
+    SluiceStats *stats = self->sinks.stats;
+
+    stats->flights_sent++;
+    if (note->number > self->last_sent) {
+        self->last_sent = note->number;
+        self->sent_at = self->now;
+        return;
+    }
+    if (self->flight_recut) /* the network took nothing of that size: this is the first to go */
+        return;
+    note->retransmission = 1;
+    self->retransmissions++;
+    stats->retransmissions++;
+    self->sent_at = SLUICE_TIME_NEVER; /* which copy is answered cannot be told */
+}
+
+static void emit_flight(SlDtls *self)
+{
+    SluiceFlight *note = &self->flight.note;
+
+    note->retransmission = 0;
+    self->emitted_at = self->now;
+    count_flight(self, note);
+    sl_log(self->config, SLUICE_LOG_DEBUG, self->sinks.id, "flight %d %s", note->number,
+           note->retransmission ? "sent again" : "sent");
+    if (sl_flight_emit(&self->flight, self->mtu, self->sinks.output) == SLUICE_NO_MEMORY)
+        self->no_memory = 1;
+    push_flight(self, note);
+}
+
+/* An exact copy of the client's last flight: OpenSSL takes it for a replay and is silent. But a client of our own whose
+ * wall clock was set back has nothing else to send (see sl_dtls_handle_timeout()), and without our last flight it
+ * would wait until its deadline. Nobody has authenticated this copy: one answer a timeout, no larger than it. */
+static int wants_last_flight(const SlDtls *self)
+{
+    return self->role == SLUICE_ROLE_SERVER && self->incoming.number == 5 &&
+           self->incoming.change_cipher_spec && self->incoming.encrypted &&
+           self->incoming.bytes >= self->flight.note.bytes && self->flight.len > 0 &&
+           self->now - self->emitted_at >= self->clock.first;
+}
+
+void sl_dtls_settle_flights(SlDtls *self, int finished_now)
+{
+    int answers = 0;
+
+    if (self->flight_open) {
+        sl_flight_note(&self->flight.note, self->role, self->flight.records, self->flight.len);
+        answers = self->flight.note.number > self->last_sent || self->finished;
+    }
+    /* A retransmission by the timer answers nothing: the peer's flight may be half here. */
+    if (answers || finished_now) {
+        measure_rtt(self);
+        close_incoming(self, 1);
+    } else if (self->finished) {
+        self->flight_open = wants_last_flight(self);
+        memset(&self->incoming, 0, sizeof self->incoming);
+    }
+    if (self->flight_open)
+        emit_flight(self);
+    self->flight_open = 0;
+    self->flight_recut = 0;
+}

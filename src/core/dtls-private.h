@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef SL_DTLS_PRIVATE_H
+#define SL_DTLS_PRIVATE_H
+
+/* What dtls.c, dtls-flights.c and dtls-verify.c share. */
+
+#include "datagram-bio.h"
+#include "dtls-clock.h"
+#include "dtls.h"
+#include "flight.h"
+#include "ssl-pump.h"
+
+struct SlDtls {
+    SSL *ssl;
+    SluiceConfig *config;
+    SluiceRole role;
+    uint32_t generation;
+    const SlPeerIdentity *identity;
+    SlDtlsSinks sinks;
+
+    SlDatagramBio bio;
+    SlFlight flight;       /* ours */
+    SluiceFlight incoming; /* the peer's, until it is answered */
+    SlDtlsClock clock;
+    size_t mtu;
+    SluiceTime now;        /* of the call that runs */
+    SluiceTime sent_at;    /* when the flight that waits was made; NEVER: more than once */
+    SluiceTime emitted_at; /* when our last flight was put in the output, the first time or again */
+    SluiceTime heard_at;   /* when the first of the peer's newest flight came */
+    SluiceTime rtt;        /* given by the caller, 0: unknown */
+
+    int flight_open;  /* the call that runs has begun a flight */
+    int flight_recut; /* it is the last one once more, in smaller datagrams */
+    int finished;
+    int keyed; /* the same, seen from inside an OpenSSL call: what comes and goes from here on is under the keys */
+    int over; /* no further call into OpenSSL but SSL_free */
+    int close_sent;
+    int peer_accepted;            /* the verify callback ran and said yes */
+    int last_sent, last_received; /* numbers of flights */
+    uint32_t retransmissions;
+    int no_memory;
+
+    SluiceAlert alert; /* the last one, number -1: none */
+    int warned;        /* a warning other than close_notify came in the call that runs */
+    int cause;         /* a SluiceEndReason found by ourselves, 0: none */
+    SlPumpError error;
+
+    uint8_t *peer_der;
+    size_t peer_der_len;
+};
+
+/* In dtls-verify.c: what was negotiated, for the stats. */
+void sl_dtls_note_parameters(SlDtls *self);
+
+/* In dtls-verify.c: what has to be true of a finished handshake (RFC 8827 section 6.5). 1: it is; 0: cause is set. */
+int sl_dtls_check_finished(SlDtls *self);
+
+/* In dtls-flights.c */
+
+/* From inside an OpenSSL call: the BIO's write, which only keeps what is written, and the timer callback. */
+void sl_dtls_on_write(void *context, const uint8_t *data, size_t len);
+unsigned int sl_dtls_on_timer(SSL *ssl, unsigned int previous);
+
+/* Before a datagram is fed. */
+void sl_dtls_note_incoming(SlDtls *self, const uint8_t *datagram, size_t len);
+
+/* After each call: tells the peer's flight if it was answered, puts ours in the output. */
+void sl_dtls_settle_flights(SlDtls *self, int finished_now);
+
+/* The flight that waits has expired once and now again: perhaps for its size. OpenSSL itself never tries a smaller
+ * one. */
+void sl_dtls_lower_mtu_if_lost_twice(SlDtls *self);
+
+/* The network refused a datagram of @refused bytes: opens the flight anew for an MTU below that. */
+void sl_dtls_cut_smaller(SlDtls *self, size_t refused);
+
+#endif

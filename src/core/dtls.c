@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "dtls-private.h"
+
+#include <openssl/crypto.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <openssl/sslerr.h>
+#include <openssl/srtp.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ALERT_CLOSE_NOTIFY 0
+
+/* From inside an OpenSSL call: the only place where alert numbers of both directions show. */
+static void on_info(const SSL *ssl, int where, int value)
+{
+    SlDtls *self = SSL_get_app_data(ssl);
+    SluiceEvent event = {.type = SLUICE_EVENT_ALERT, .time = self->now};
+
+    if (where & SSL_CB_HANDSHAKE_DONE)
+        self->keyed = 1;
+
+    /* After a warning OpenSSL tells the peer of a fatal error that is its own alone: that is not sent. */
+    if (!(where & SSL_CB_ALERT) || (self->warned && !(where & SSL_CB_READ)))
+        return;
+    self->alert.direction = (where & SSL_CB_READ) ? SLUICE_RECEIVED : SLUICE_SENT_OUT;
+    self->alert.level = value >> 8;
+    self->alert.number = value & 0xff;
+    self->alert.authenticated = self->keyed;
+    if (self->alert.direction == SLUICE_RECEIVED && self->alert.level == 1 && self->keyed &&
+        self->alert.number != ALERT_CLOSE_NOTIFY)
+        self->warned = 1;
+    sl_log(self->config, SLUICE_LOG_DEBUG, self->sinks.id, "alert %s: %s",
+           self->alert.direction == SLUICE_RECEIVED ? "received" : "sent",
+           sluice_alert_name(self->alert.number));
+    event.u.alert = self->alert;
+    sl_event_queue_push(self->sinks.events, &event);
+}
+
+/* -- life --------------------------------------------------------------------------------------------------- */
+
+static int make_ssl(SlDtls *self, SSL_CTX *ctx)
+{
+    BIO *bio;
+
+    self->ssl = SSL_new(ctx);
+    bio = self->ssl ? sl_datagram_bio_new(&self->bio) : NULL;
+    if (!bio)
+        return 0;
+    SSL_set_bio(self->ssl, bio, bio);
+    /* Every callback finds us by it: without memory for it there is no association. */
+    if (!SSL_set_app_data(self->ssl, self))
+        return 0;
+    SSL_set_info_callback(self->ssl, on_info);
+    DTLS_set_timer_cb(self->ssl, sl_dtls_on_timer);
+    if (!SSL_set_mtu(self->ssl, (long)self->mtu))
+        return 0;
+    if (self->role == SLUICE_ROLE_CLIENT)
+        SSL_set_connect_state(self->ssl);
+    else
+        SSL_set_accept_state(self->ssl);
+    return 1;
+}
+
+SlDtls *sl_dtls_new(SluiceConfig *config, SSL_CTX *ctx, SluiceRole role, SluiceTime rtt,
+                    uint32_t generation, const SlPeerIdentity *identity, const SlDtlsSinks *sinks)
+{
+    SlDtls *self = calloc(1, sizeof *self);
+    SluiceTime first = rtt ? sl_dtls_clock_first_of_rtt(rtt) : config->first_timeout;
+
+    if (!self)
+        return NULL;
+    self->config = sluice_config_ref(config);
+    self->role = role;
+    self->generation = generation;
+    self->identity = identity;
+    self->sinks = *sinks;
+    self->rtt = rtt;
+    self->mtu = config->handshake_mtu;
+    self->bio.mtu = self->mtu;
+    self->bio.write = sl_dtls_on_write;
+    self->bio.context = self;
+    self->alert.number = -1;
+    sl_dtls_clock_init(&self->clock, first, config->handshake_deadline);
+    if (!make_ssl(self, ctx)) {
+        sl_dtls_free(self);
+        return NULL;
+    }
+    sinks->stats->handshake_mtu = (uint32_t)self->mtu;
+    return self;
+}
+
+void sl_dtls_free(SlDtls *self)
+{
+    if (!self)
+        return;
+    SSL_free(self->ssl);
+    sl_flight_cleanup(&self->flight);
+    OPENSSL_free(self->peer_der);
+    sluice_config_unref(self->config);
+    free(self);
+}
+
+/* -- after each call into OpenSSL --------------------------------------------------------------------------- */
+
+/* The handshake has come to its end: may it stand? */
+static SlDtlsResult finish(SlDtls *self)
+{
+    self->finished = 1;
+    sl_dtls_note_parameters(self);
+    /* The handshake MTU has done its work; now the size of data counts. */
+    self->mtu = self->config->handshake_mtu;
+    self->sinks.stats->handshake_mtu = (uint32_t)self->mtu;
+    SSL_set_mtu(self->ssl, (long)self->config->datagram_limit);
+    if (sl_dtls_check_finished(self))
+        return SL_DTLS_OK;
+    sl_dtls_close(self, self->now);
+    self->over = 1;
+    return SL_DTLS_DEAD;
+}
+
+static SlDtlsResult settle(SlDtls *self, SlPumpResult result)
+{
+    int was_finished = self->finished;
+    SlDtlsResult outcome = SL_DTLS_OK;
+
+    self->bio.in = NULL;
+    sl_dtls_settle_flights(self, !was_finished && SSL_is_init_finished(self->ssl));
+    if (self->no_memory || result == SL_PUMP_FATAL) {
+        self->over = 1;
+        /* RFC 5246 lets a connection live after a warning; OpenSSL 3.0 does not. Its media can. */
+        if (self->no_memory || !self->warned)
+            return SL_DTLS_DEAD;
+        sl_output_drop(self->sinks.output, SL_OUTPUT_ALERT);
+        return SL_DTLS_OVER;
+    }
+    if (!was_finished && SSL_is_init_finished(self->ssl))
+        outcome = finish(self);
+    if (outcome == SL_DTLS_OK && result == SL_PUMP_CLOSED) {
+        outcome = self->finished ? SL_DTLS_CLOSED : SL_DTLS_DEAD;
+        sl_dtls_close(self, self->now);
+        self->over = 1;
+    }
+    if (!self->over)
+        sl_dtls_clock_read(&self->clock, self->ssl, self->now);
+    return outcome;
+}
+
+/* Reads until OpenSSL wants the next datagram. A message is one record: the buffer holds the largest. */
+static SlDtlsResult pump(SlDtls *self)
+{
+    uint8_t buffer[16384];
+    SlPumpResult result;
+    size_t n;
+
+    while ((result = sl_pump_read(self->ssl, buffer, sizeof buffer, &n, &self->error)) ==
+           SL_PUMP_DONE) {
+        if (sl_inbox_push_data(self->sinks.inbox, self->generation, buffer, n) != SLUICE_OK)
+            self->no_memory = 1;
+        else
+            self->sinks.stats->data_delivered++;
+    }
+    OPENSSL_cleanse(buffer, sizeof buffer);
+    return settle(self, result);
+}
+
+static void enter(SlDtls *self, SluiceTime now)
+{
+    self->now = now;
+    self->warned = 0;
+}
+
+/* -- the calls ---------------------------------------------------------------------------------------------- */
+
+SlDtlsResult sl_dtls_start(SlDtls *self, SluiceTime now)
+{
+    enter(self, now);
+    return pump(self);
+}
+
+SlDtlsResult sl_dtls_accept_cookie(SlDtls *self, SluiceTime now, const SlClientHello *hello,
+                                   const uint8_t *datagram, size_t len)
+{
+    SlPumpResult result;
+
+    enter(self, now);
+    self->flight.next_number = hello->record_number;
+    sl_dtls_note_incoming(self, datagram, len);
+    self->bio.in = datagram;
+    self->bio.in_len = len;
+    /* Without this step the SSL would wait for message 0 for ever. It begins with SSL_clear(), which forgets the MTU
+     * and the timer. */
+    result = sl_pump_listen(self->ssl, &self->error);
+    SSL_set_mtu(self->ssl, (long)self->mtu);
+    DTLS_set_timer_cb(self->ssl, sl_dtls_on_timer);
+    if (result != SL_PUMP_DONE)
+        return settle(self, SL_PUMP_FATAL);
+    return pump(self);
+}
+
+SlDtlsResult sl_dtls_receive(SlDtls *self, SluiceTime now, const uint8_t *datagram, size_t len)
+{
+    if (self->over)
+        return SL_DTLS_OK;
+    enter(self, now);
+    sl_dtls_note_incoming(self, datagram, len);
+    self->bio.in = datagram;
+    self->bio.in_len = len;
+    return pump(self);
+}
+
+void sl_dtls_set_rtt(SlDtls *self, SluiceTime rtt)
+{
+    self->rtt = rtt;
+    sl_dtls_clock_set_first(&self->clock,
+                            rtt ? sl_dtls_clock_first_of_rtt(rtt) : self->config->first_timeout,
+                            self->config->handshake_deadline);
+}
+
+SluiceTime sl_dtls_next_timeout(const SlDtls *self)
+{
+    return self->over ? SLUICE_TIME_NEVER : self->clock.due;
+}
+
+SlDtlsResult sl_dtls_handle_timeout(SlDtls *self, SluiceTime now)
+{
+    SlPumpResult result;
+
+    if (self->over || self->clock.due > now)
+        return SL_DTLS_OK;
+    enter(self, now);
+    result = sl_pump_timeout(self->ssl, &self->error);
+    if (result == SL_PUMP_WAIT && !self->finished &&
+        !sl_dtls_clock_rearm(&self->clock, self->ssl, now)) {
+        /* The wall clock was set back, and OpenSSL waits for it. There is no call that forces a retransmission, but
+         * the flight is here. */
+        sl_dtls_lower_mtu_if_lost_twice(self);
+        sl_dtls_clock_expire(&self->clock, now);
+        self->flight_open = self->flight.len > 0;
+    }
+    return settle(self, result);
+}
+
+SlDtlsResult sl_dtls_too_big(SlDtls *self, SluiceTime now, size_t len)
+{
+    if (self->over || self->finished || self->mtu <= 256)
+        return SL_DTLS_OK;
+    enter(self, now);
+    sl_dtls_cut_smaller(self, len);
+    return settle(self, SL_PUMP_WAIT);
+}
+
+SluiceStatus sl_dtls_send(SlDtls *self, SluiceTime now, const uint8_t *data, size_t len)
+{
+    SlPumpResult result;
+
+    if (self->over)
+        return SLUICE_ENDED;
+    enter(self, now);
+    result = sl_pump_write(self->ssl, data, len, &self->error);
+    if (result == SL_PUMP_DONE && !self->no_memory)
+        return SLUICE_OK;
+    self->over = 1;
+    return SLUICE_ENDED;
+}
+
+size_t sl_dtls_max_data_size(const SlDtls *self)
+{
+    size_t size = self->finished && !self->over ? DTLS_get_data_mtu(self->ssl) : 0;
+
+    return size > 16384 ? 16384 : size;
+}
+
+void sl_dtls_close(SlDtls *self, SluiceTime now)
+{
+    SlPumpError
+        error; /* its failure changes nothing: it is sent once, and nobody waits for an answer */
+
+    if (self->over || !self->finished || self->close_sent)
+        return;
+    self->now = now;
+    self->close_sent = 1;
+    (void)sl_pump_shutdown(self->ssl, &error);
+}
+
+int sl_dtls_is_finished(const SlDtls *self) { return self->finished; }
+
+SluiceSrtpProfile sl_dtls_profile(const SlDtls *self)
+{
+    const SRTP_PROTECTION_PROFILE *profile =
+        self->config->n_profiles ? SSL_get_selected_srtp_profile(self->ssl) : NULL;
+
+    /* OpenSSL's numbers are IANA's, and so are ours. */
+    return profile ? (SluiceSrtpProfile)profile->id : SLUICE_SRTP_NONE;
+}
+
+void sl_dtls_take_peer_der(SlDtls *self, uint8_t **der, size_t *len)
+{
+    *der = self->peer_der;
+    *len = self->peer_der_len;
+    self->peer_der = NULL;
+    self->peer_der_len = 0;
+}
+
+SluiceStatus sl_dtls_export(SlDtls *self, const char *label, const uint8_t *context,
+                            size_t context_len, uint8_t *out, size_t out_len)
+{
+    static const uint8_t empty[1];
+    SluiceStatus status = SLUICE_OK;
+
+    if (!self->finished)
+        return SLUICE_NOT_READY;
+    ERR_set_mark();
+    if (SSL_export_keying_material(self->ssl, out, out_len, label, strlen(label),
+                                   context ? context : empty, context ? context_len : 0,
+                                   context != NULL) != 1)
+        status = ERR_GET_REASON(ERR_peek_last_error()) == SSL_R_TLS_ILLEGAL_EXPORTER_LABEL
+                     ? SLUICE_INVALID_ARGUMENT
+                     : SLUICE_INTERNAL;
+    ERR_pop_to_mark();
+    return status;
+}
+
+void sl_dtls_get_end(const SlDtls *self, SluiceEnd *end)
+{
+    end->alert = self->alert.number;
+    end->alert_received = self->alert.direction == SLUICE_RECEIVED && self->alert.number >= 0;
+    end->last_flight_sent = self->last_sent;
+    end->last_flight_received =
+        self->incoming.number > self->last_received ? self->incoming.number : self->last_received;
+    end->retransmissions = self->retransmissions;
+    snprintf(end->openssl_reason, sizeof end->openssl_reason, "%s", self->error.reason);
+    if (self->no_memory || self->error.no_memory)
+        end->reason = SLUICE_END_NO_MEMORY;
+    else if (self->cause)
+        end->reason = (SluiceEndReason)self->cause;
+    else if (self->alert.number == ALERT_CLOSE_NOTIFY || self->alert.number < 0)
+        end->reason = end->alert_received ? SLUICE_END_ALERT_RECEIVED : SLUICE_END_PROTOCOL;
+    else
+        end->reason = end->alert_received ? SLUICE_END_ALERT_RECEIVED : SLUICE_END_ALERT_SENT;
+}

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef SL_DTLS_H
+#define SL_DTLS_H
+
+/* One DTLS association: an SSL over a datagram BIO, its flights, its timer and its alerts. There is no switch
+ * between a handshake phase and a media phase: every datagram is fed and SSL_read() called until it has no more,
+ * for the whole life. That answers retransmitted flights, alerts, data and close_notify alike. */
+
+#include "client-hello.h"
+#include "config.h"
+#include "event-queue.h"
+#include "inbox.h"
+#include "output.h"
+
+typedef struct SlDtls SlDtls;
+
+/* Who the peer must be; n is 0 until it is known. */
+typedef struct {
+    SluiceFingerprint list[SLUICE_FINGERPRINTS_MAX]; /* of one hash */
+    size_t n;
+} SlPeerIdentity;
+
+/* Where an association puts what it makes; the transport's own. */
+typedef struct {
+    SlOutput *output;
+    SlInbox *inbox;
+    SlEventQueue *events;
+    SluiceStats *stats;
+    SluicePeerOffer *offer;
+    uint64_t id; /* for log lines */
+} SlDtlsSinks;
+
+typedef enum {
+    SL_DTLS_OK,
+    SL_DTLS_CLOSED, /* close_notify came, and was answered */
+    SL_DTLS_OVER,   /* an authenticated warning alert, which OpenSSL 3.0 treats as fatal */
+    SL_DTLS_DEAD    /* sl_dtls_get_end() says why */
+} SlDtlsResult;
+
+/* The callbacks that every SSL_CTX needs, for sl_config_freeze(). */
+void sl_dtls_install(SSL_CTX *ctx);
+
+/* @role is client or server. @identity and the sinks are borrowed for life, @rtt is 0 when it is not known. NULL: no
+ * memory. */
+SlDtls *sl_dtls_new(SluiceConfig *config, SSL_CTX *ctx, SluiceRole role, SluiceTime rtt,
+                    uint32_t generation, const SlPeerIdentity *identity, const SlDtlsSinks *sinks);
+void sl_dtls_free(SlDtls *self);
+
+/* Client: writes the first flight. */
+SlDtlsResult sl_dtls_start(SlDtls *self, SluiceTime now);
+
+/* Server: the first datagram, a ClientHello whose cookie has been checked by the caller. */
+SlDtlsResult sl_dtls_accept_cookie(SlDtls *self, SluiceTime now, const SlClientHello *hello,
+                                   const uint8_t *datagram, size_t len);
+
+/* One datagram that has passed the record guard. */
+SlDtlsResult sl_dtls_receive(SlDtls *self, SluiceTime now, const uint8_t *datagram, size_t len);
+
+/* A round-trip time from outside, for the flights that follow. */
+void sl_dtls_set_rtt(SlDtls *self, SluiceTime rtt);
+
+SluiceTime sl_dtls_next_timeout(const SlDtls *self);
+SlDtlsResult sl_dtls_handle_timeout(SlDtls *self, SluiceTime now);
+
+/* The network refused a handshake datagram of @len bytes: the MTU falls below it, the flight is made again. */
+SlDtlsResult sl_dtls_too_big(SlDtls *self, SluiceTime now, size_t len);
+
+/* One message as one record. The caller has asked for room in the output. SLUICE_OK, SLUICE_ENDED. */
+SluiceStatus sl_dtls_send(SlDtls *self, SluiceTime now, const uint8_t *data, size_t len);
+size_t sl_dtls_max_data_size(const SlDtls *self);
+
+/* Puts a close_notify in the output, once, if the handshake is finished. */
+void sl_dtls_close(SlDtls *self, SluiceTime now);
+
+int sl_dtls_is_finished(const SlDtls *self);
+
+/* Bytes that the negotiated cipher adds to a record; 0 until it is known. */
+size_t sl_dtls_expansion(const SlDtls *self);
+SluiceSrtpProfile sl_dtls_profile(const SlDtls *self);
+
+/* Gives the peer's certificate, in DER form, to the caller, who frees it with OPENSSL_free(); once, when finished. */
+void sl_dtls_take_peer_der(SlDtls *self, uint8_t **der, size_t *len);
+
+/* RFC 5705; only once finished: before, OpenSSL answers with wrong bytes and success. SLUICE_OK, SLUICE_NOT_READY,
+ * SLUICE_INVALID_ARGUMENT for a label that TLS keeps for itself, SLUICE_INTERNAL. */
+SluiceStatus sl_dtls_export(SlDtls *self, const char *label, const uint8_t *context,
+                            size_t context_len, uint8_t *out, size_t out_len);
+
+/* Fills in reason, alert, flights and OpenSSL's words. */
+void sl_dtls_get_end(const SlDtls *self, SluiceEnd *end);
+
+#endif

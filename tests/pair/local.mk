@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Two transports on an emulated link in virtual time. A new program needs only its name here.
+pair_tests =
+if HAVE_CMOCKA
+pair_tests += \
+	tests/pair/test-alerts \
+	tests/pair/test-allocations \
+	tests/pair/test-asked-to-renegotiate \
+	tests/pair/test-authentic-alerts \
+	tests/pair/test-close \
+	tests/pair/test-connect \
+	tests/pair/test-cookie \
+	tests/pair/test-data \
+	tests/pair/test-deadline \
+	tests/pair/test-early-packets \
+	tests/pair/test-exporter-label \
+	tests/pair/test-fingerprints \
+	tests/pair/test-hooks \
+	tests/pair/test-interrupted-cookie \
+	tests/pair/test-kept-memory \
+	tests/pair/test-keys \
+	tests/pair/test-late-clock \
+	tests/pair/test-late-fingerprint \
+	tests/pair/test-loss \
+	tests/pair/test-media \
+	tests/pair/test-misuse \
+	tests/pair/test-mtu \
+	tests/pair/test-out-of-memory \
+	tests/pair/test-output \
+	tests/pair/test-overtaken-flight \
+	tests/pair/test-short-records \
+	tests/pair/test-stats \
+	tests/pair/test-threads \
+	tests/pair/test-told-flights \
+	tests/pair/test-unverified-inbox \
+	tests/pair/test-wall-clock
+check_PROGRAMS += $(pair_tests)
+support_sources += tests/pair/common.c tests/pair/common.h
+endif

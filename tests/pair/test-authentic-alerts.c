@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* Alerts under the keys of the association, as no OpenSSL peer sends them: the test derives the server's write key from
+ * the key log and makes the records itself.
+ *
+ * A warning: OpenSSL 3.0 treats it as fatal in DTLS (openssl/openssl#25444). DTLS is over then, media is not. A fatal
+ * alert, each number: one end, with the number. The forged twin, one bit off: nothing at all. */
+
+#include "common.h"
+
+#include <openssl/core_names.h>
+#include <openssl/evp.h>
+#include <openssl/kdf.h>
+#include <openssl/params.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+
+typedef struct {
+    uint8_t secret[48], random[32]; /* master secret, client random: from the key log */
+    uint8_t server_random[32];      /* from the ServerHello */
+    int has_server_random;
+} Wire;
+
+static Wire wire;
+
+static void hex(const char *text, uint8_t *out, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        unsigned byte = 0;
+
+        assert_int_equal(sscanf(text + 2 * i, "%2x", &byte), 1);
+        out[i] = (uint8_t)byte;
+    }
+}
+
+static void on_keylog(const char *line, void *user_data)
+{
+    (void)user_data;
+    assert_int_equal(strncmp(line, "CLIENT_RANDOM ", 14), 0);
+    hex(line + 14, wire.random, 32);
+    hex(line + 14 + 64 + 1, wire.secret, 48);
+}
+
+/* Watches the server's link for its ServerHello; alters nothing. */
+static int watch(void *context, uint64_t number, SluiceTime now, uint8_t *data, size_t len)
+{
+    (void)context;
+    (void)number;
+    (void)now;
+    if (len > 59 && data[0] == 22 && data[13] == 2) {
+        memcpy(wire.server_random, data + 13 + 12 + 2, 32);
+        wire.has_server_random = 1;
+    }
+    return 1;
+}
+
+/* The key block of RFC 5246 section 6.3 for AES-256-GCM with SHA-384: two keys of 32 bytes, two salts of 4. */
+static void key_block(uint8_t block[72])
+{
+    EVP_KDF *kdf = EVP_KDF_fetch(NULL, "TLS1-PRF", NULL);
+    EVP_KDF_CTX *ctx = EVP_KDF_CTX_new(kdf);
+    uint8_t seed[13 + 64];
+    char digest[] = "SHA384";
+    OSSL_PARAM params[4];
+
+    memcpy(seed, "key expansion", 13);
+    memcpy(seed + 13, wire.server_random, 32);
+    memcpy(seed + 45, wire.random, 32);
+    params[0] = OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, digest, 0);
+    params[1] = OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_SECRET, wire.secret, 48);
+    params[2] = OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_SEED, seed, sizeof seed);
+    params[3] = OSSL_PARAM_construct_end();
+    assert_int_equal(EVP_KDF_derive(ctx, block, 72, params), 1);
+    EVP_KDF_CTX_free(ctx);
+    EVP_KDF_free(kdf);
+}
+
+/* A record of epoch 1 as the server would send it (RFC 5288). Returns its length. */
+static size_t seal(uint8_t *out, uint8_t type, uint16_t number, const uint8_t *body, size_t len)
+{
+    EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
+    uint8_t block[72], nonce[12], aad[13];
+    int n;
+
+    key_block(block);
+    memset(out, 0, 21);
+    out[0] = type;
+    out[1] = 0xfe;
+    out[2] = 0xfd;
+    out[4] = 1;
+    out[9] = (uint8_t)(number >> 8);
+    out[10] = (uint8_t)number;
+    out[12] = (uint8_t)(8 + len + 16);
+    memcpy(out + 13, out + 3, 8); /* the explicit nonce: epoch and number */
+    memcpy(nonce, block + 68, 4);
+    memcpy(nonce + 4, out + 13, 8);
+    memcpy(aad, out + 3, 8);
+    aad[8] = type;
+    aad[9] = 0xfe;
+    aad[10] = 0xfd;
+    aad[11] = 0;
+    aad[12] = (uint8_t)len;
+    assert_int_equal(EVP_EncryptInit_ex(ctx, EVP_aes_256_gcm(), NULL, block + 32, nonce), 1);
+    assert_int_equal(EVP_EncryptUpdate(ctx, NULL, &n, aad, 13), 1);
+    assert_int_equal(EVP_EncryptUpdate(ctx, out + 21, &n, body, (int)len), 1);
+    assert_int_equal(EVP_EncryptFinal_ex(ctx, out + 21 + len, &n), 1);
+    assert_int_equal(
+        EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_GET_TAG, 16, out + 21 + len), 1);
+    EVP_CIPHER_CTX_free(ctx);
+    return 21 + len + 16;
+}
+
+static void open_watched(Pair *pair)
+{
+    SluiceConfig *server = new_config(SERVER);
+
+    memset(&wire, 0, sizeof wire);
+    assert_status(sluice_config_set_keylog(server, on_keylog, NULL, NULL), SLUICE_OK);
+    open_with(pair, new_config(CLIENT), server);
+    pair->end[SERVER].link.filter = watch;
+    connect_within(pair, SECOND);
+    assert_true(wire.has_server_random);
+    assert_string_equal(pair_stats(pair, CLIENT).dtls_cipher,
+                        "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384");
+    pair_run(pair, 100 * MS);
+}
+
+/* The client gets an alert that its server never sent. @flip: a byte to damage, or 0. */
+static void give_alert(Pair *pair, uint16_t number, uint8_t level, uint8_t description, size_t flip)
+{
+    const uint8_t body[] = {level, description};
+    uint8_t record[64];
+    size_t len = seal(record, 21, number, body, 2);
+
+    if (flip)
+        record[flip] ^= 1;
+    link_inject(&pair->end[SERVER].link, vclock_now(), record, len);
+    pair_run(pair, 100 * MS);
+}
+
+static void test_a_warning_ends_dtls_and_leaves_media(void **state)
+{
+    Pair pair;
+    const SluiceAlert *alert;
+
+    (void)state;
+    open_watched(&pair);
+    give_alert(&pair, 1000, 1, 90, 0); /* user_canceled */
+    assert_state(&pair, CLIENT, SLUICE_STATE_MEDIA_ONLY);
+    alert = alert_event(&pair, CLIENT, SLUICE_RECEIVED);
+    assert_non_null(alert);
+    assert_int_equal(alert->number, 90);
+    assert_int_equal(alert->level, 1);
+    assert_int_equal(alert->authenticated, 1);
+    /* data is refused, media goes on both ways */
+    assert_status(pair_send_data(&pair, CLIENT, "late", 4), SLUICE_INVALID_STATE);
+    assert_status(pair_send_media(&pair, CLIENT, SLUICE_KIND_RTP, 1, 7, 1, 100), SLUICE_OK);
+    assert_status(pair_send_media(&pair, SERVER, SLUICE_KIND_RTP, 2, 7, 2, 100), SLUICE_OK);
+    assert_status(pair_send_media(&pair, SERVER, SLUICE_KIND_RTCP, 2, 0, 2, 20), SLUICE_OK);
+    pair_run(&pair, 100 * MS);
+    assert_int_equal(pair_count(&pair, SERVER, SLUICE_KIND_RTP), 1);
+    assert_int_equal(pair_count(&pair, CLIENT, SLUICE_KIND_RTP), 1);
+    assert_int_equal(pair_count(&pair, CLIENT, SLUICE_KIND_RTCP), 1);
+    /* nothing is armed, DTLS that still comes is dropped, and the end is the caller's */
+    assert_true(sluice_transport_next_timeout(pair.end[CLIENT].transport) == SLUICE_TIME_NEVER);
+    assert_status(pair_send_data(&pair, SERVER, "more", 4), SLUICE_OK);
+    pair_run(&pair, 100 * MS);
+    assert_int_equal(pair_count(&pair, CLIENT, SLUICE_KIND_DATA), 0);
+    assert_true(pair_stats(&pair, CLIENT).dropped_unexpected > 0);
+    assert_status(sluice_transport_close(pair.end[CLIENT].transport, vclock_now()), SLUICE_OK);
+    assert_state(&pair, CLIENT, SLUICE_STATE_CLOSED);
+    pair_close(&pair);
+}
+
+static void test_each_fatal_alert_ends_it_with_its_number(void **state)
+{
+    (void)state;
+    for (unsigned description = 1; description < 256; description += description < 120 ? 10 : 45) {
+        Pair pair;
+        SluiceEnd end;
+
+        open_watched(&pair);
+        give_alert(&pair, 1000, 2, (uint8_t)description, 0);
+        assert_state(&pair, CLIENT, SLUICE_STATE_FAILED);
+        assert_reason(&pair, CLIENT, SLUICE_END_ALERT_RECEIVED);
+        end = pair_end(&pair, CLIENT);
+        assert_int_equal(end.alert, description);
+        assert_int_equal(end.alert_received, 1);
+        assert_int_equal(end.phase, SLUICE_STATE_CONNECTED);
+        assert_status(pair_send_media(&pair, CLIENT, SLUICE_KIND_RTP, 1, 7, 1, 100), SLUICE_ENDED);
+        pair_close(&pair);
+    }
+}
+
+static void test_a_forged_alert_does_nothing(void **state)
+{
+    Pair pair;
+
+    (void)state;
+    open_watched(&pair);
+    for (size_t flip = 13; flip < 39; flip += 5) {
+        give_alert(&pair, (uint16_t)(1000 + flip), 2, 40, flip);
+        give_alert(&pair, (uint16_t)(1100 + flip), 1, 90, flip);
+    }
+    assert_state(&pair, CLIENT, SLUICE_STATE_CONNECTED);
+    assert_null(alert_event(&pair, CLIENT, SLUICE_RECEIVED));
+    assert_talks(&pair);
+    pair_close(&pair);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_warning_ends_dtls_and_leaves_media),
+        cmocka_unit_test(test_each_fatal_alert_ends_it_with_its_number),
+        cmocka_unit_test(test_a_forged_alert_does_nothing),
+    };
+
+    alloc_init();
+    return cmocka_run_group_tests(tests, NULL, free_certificates);
+}

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* Holds: whichever allocation of ours or OpenSSL's fails, nothing crashes, nothing leaks, and what
+ * cannot go on says so (RES-06). Each run fails one more allocation than the last; the first run in
+ * which none is left ends the loop. */
+
+#include "common.h"
+
+#include <openssl/crypto.h>
+#include <openssl/err.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* Every n-th allocation only, for slow machines and valgrind: SLUICE_TEST_OOM_STEP. */
+static uint64_t step_after(uint64_t n)
+{
+    const char *text = getenv("SLUICE_TEST_OOM_STEP");
+    uint64_t step = text ? strtoull(text, NULL, 10) : 0;
+
+    return step ? step : n < 200 ? 1 : 7;
+}
+
+static AllocCount in_use(void)
+{
+    ERR_clear_error();
+    OPENSSL_thread_stop();
+    return alloc_count();
+}
+
+/* Runs @body with allocation @n failing. 1 if one has failed. */
+static int fail_one(void (*body)(void), uint64_t n, int forever, AllocCount *after)
+{
+    int failed;
+
+    alloc_fail_at(n, forever);
+    body();
+    failed = alloc_has_failed();
+    alloc_fail_at(0, 0);
+    *after = in_use();
+    return failed;
+}
+
+/* Runs @body with each allocation failing in turn, alone or with all that follow. A leak shows each
+ * time; OpenSSL's tables for the whole process may grow by some bytes, once. */
+static void fail_each(void (*body)(void), int forever)
+{
+    AllocCount before, after;
+    uint64_t n = 1, runs = 0;
+
+    body(); /* whatever is set up once in a process */
+    body();
+    before = in_use();
+    while (fail_one(body, n, forever, &after)) {
+        if (after.own_bytes > before.own_bytes || after.openssl_bytes > before.openssl_bytes) {
+            before = after;
+            fail_one(body, n, forever, &after);
+        }
+        if (after.own_bytes > before.own_bytes || after.openssl_bytes > before.openssl_bytes)
+            fail_msg("allocation %d (%s): %d bytes of ours and %d of OpenSSL's stay", (int)n,
+                     forever ? "and all after it" : "alone",
+                     (int)(after.own_bytes - before.own_bytes),
+                     (int)(after.openssl_bytes - before.openssl_bytes));
+        before = after;
+        n += step_after(n);
+        runs++;
+    }
+    printf("# %d runs over %d allocations\n", (int)runs, (int)n);
+    assert_true(runs > 2);
+}
+
+static SluiceConfig *configs[2];
+
+/* A connection, used and closed. What fails on the way may fail; a state that says "connected" has
+ * to be true. */
+static void connect_and_talk(void)
+{
+    const LinkSettings settings = {.delay = 10 * MS};
+    Pair pair;
+
+    pair_open(&pair, configs[0], configs[1], &settings, 1);
+    if (pair.end[0].transport && pair.end[1].transport) {
+        pair_start_both(&pair);
+        (void)pair_run_until(&pair, pair_both_settled, pair.begun + 40 * SECOND);
+        for (int end = 0; end < 2; end++) {
+            SluiceState state = pair_state(&pair, end);
+            SluiceStatus status = pair_send_data(&pair, end, "data", 4);
+
+            (void)pair_send_media(&pair, end, SLUICE_KIND_RTP, 1, 1, 1, 100);
+            /* Neither connected nor failed at the deadline: that must not be, memory or not. */
+            assert_true(state >= SLUICE_STATE_CONNECTED);
+            assert_true(status == SLUICE_OK || sluice_status_is_dead(status) ||
+                        status == SLUICE_WOULD_BLOCK);
+            if (state == SLUICE_STATE_FAILED)
+                assert_true(pair_end(&pair, end).reason != 0);
+        }
+        pair_run(&pair, 100 * MS);
+        for (int end = 0; end < 2; end++)
+            for (size_t i = 0; i < pair.end[end].n_messages; i++)
+                assert_true(pair.end[end].messages[i].len == 4 ||
+                            pair.end[end].messages[i].len == 112);
+        sluice_transport_close(pair.end[0].transport, vclock_now());
+        pair_drain(&pair, 0);
+        pair_run(&pair, 100 * MS);
+        assert_false(pair.spun);
+    }
+    pair_close(&pair);
+}
+
+static int make_configs(void **state)
+{
+    (void)state;
+    for (int side = 0; side < 2; side++) {
+        SluiceTransport *transport;
+
+        configs[side] = new_config(side);
+        transport = sluice_transport_new(configs[side]); /* freezes it */
+        assert_non_null(transport);
+        sluice_transport_free(transport);
+    }
+    return 0;
+}
+
+static int free_configs(void **state)
+{
+    (void)state;
+    for (int side = 0; side < 2; side++)
+        sluice_config_unref(configs[side]);
+    return 0;
+}
+
+static void test_connection(void **state)
+{
+    (void)state;
+    fail_each(connect_and_talk, 0);
+}
+
+static void test_connection_with_no_memory_from_there_on(void **state)
+{
+    (void)state;
+    fail_each(connect_and_talk, 1);
+}
+
+/* A certificate and its config, made and used once. */
+static void make_config(void)
+{
+    SluiceCertificate *certificate = NULL;
+    SluiceConfig *config;
+    SluiceTransport *transport;
+
+    if (sluice_certificate_generate(SLUICE_KEY_ECDSA_P256, &certificate) != SLUICE_OK)
+        assert_null(certificate);
+    config = sluice_config_new(certificate);
+    sluice_certificate_unref(certificate);
+    transport = config ? sluice_transport_new(config) : NULL;
+    sluice_transport_free(transport);
+    sluice_config_unref(config);
+}
+
+static void test_config(void **state)
+{
+    (void)state;
+    fail_each(make_config, 0);
+}
+
+static void test_config_with_no_memory_from_there_on(void **state)
+{
+    (void)state;
+    fail_each(make_config, 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_connection, make_configs, free_configs),
+        cmocka_unit_test_setup_teardown(test_connection_with_no_memory_from_there_on, make_configs,
+                                        free_configs),
+        cmocka_unit_test(test_config),
+        cmocka_unit_test(test_config_with_no_memory_from_there_on),
+    };
+
+    alloc_init();
+    return cmocka_run_group_tests(tests, NULL, free_certificates);
+}
