@@ -44,6 +44,9 @@ support_sources = \
 	tests/support/rng.h \
 	tests/support/vclock.c \
 	tests/support/vclock.h
+# heap.c takes malloc()'s place in the whole program.
+heap_sources = tests/support/heap.c tests/support/heap.h
+EXTRA_DIST += $(heap_sources)
 check_LTLIBRARIES += libsluice-test.la
 libsluice_test_la_SOURCES = $(support_sources)
 libsluice_test_la_LIBADD = libsluice-core.la
@@ -53,10 +56,12 @@ LDADD = libsluice-test.la libsluice-core.la $(CMOCKA_LIBS) $(OPENSSL_LIBS) $(SRT
 AM_LDFLAGS = -export-dynamic \
 	-Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=realloc -Wl,--wrap=free
 
+check-simulate: all tests/pair/simulate$(EXEEXT)
+	$(MAKE) check-TESTS TESTS='$(simulate_tests)' TEST_TIMEOUT=1200
 # The sweep over failing allocations is the long one: every 29th will do here.
 check-valgrind: all $(check_PROGRAMS)
 	SLUICE_TEST_OOM_STEP=29 $(MAKE) check-TESTS TESTS='$(pair_tests)' TEST_TIMEOUT=1200 \
 	  TEST_WRAPPER='$(LIBTOOL) --mode=execute $(VALGRIND) --quiet --leak-check=full \
 	  --errors-for-leak-kinds=definite,indirect,possible --error-exitcode=99 \
 	  --suppressions=$(abs_top_srcdir)/tests/support/valgrind.supp'
-.PHONY: check-valgrind
+.PHONY: check-simulate check-valgrind

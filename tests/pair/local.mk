@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Two transports on an emulated link in virtual time. A new program needs only its name here.
 pair_tests =
+simulate_tests = tests/pair/simulate-spread.sh
 if HAVE_CMOCKA
 pair_tests += \
 	tests/pair/test-alerts \
@@ -37,3 +38,11 @@ pair_tests += \
 check_PROGRAMS += $(pair_tests)
 support_sources += tests/pair/common.c tests/pair/common.h
 endif
+
+check_PROGRAMS += tests/pair/simulate
+tests_pair_simulate_SOURCES = \
+	tests/pair/simulate-call.c \
+	tests/pair/simulate.c \
+	tests/pair/simulate.h \
+	$(heap_sources)
+EXTRA_DIST += $(simulate_tests)

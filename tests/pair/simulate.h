@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef SIMULATE_H
+#define SIMULATE_H
+
+/* One call of `simulate`: two fresh transports, a handshake, media and data both ways, an orderly
+ * end. */
+
+#include "link.h"
+
+#include <sluice/sluice.h>
+
+#define CALL_DEADLINE (30 * SLUICE_SECOND)
+
+typedef enum {
+    CALL_CONNECTED,
+    CALL_FAILED, /* one end failed, and said why */
+    CALL_STUCK   /* an end was neither connected nor failed at the deadline */
+} CallOutcome;
+
+typedef struct {
+    CallOutcome outcome;
+    SluiceEndReason reason; /* of the end that failed first */
+    SluiceTime connect;     /* both ends' start to the later end's connected */
+    uint64_t datagrams;     /* that both ends sent for the handshake */
+    char wrong[160];        /* what must never happen and did; "" if nothing */
+} CallResult;
+
+/* @configs are those of side 0 and 1; which is client is drawn from @seed. */
+void simulate_call(SluiceConfig *const configs[2], const LinkSettings *settings, uint64_t seed,
+                   CallResult *result);
+
+#endif
