@@ -45,8 +45,8 @@ core_sources = \
 core_map = src/core/libsluice.map
 EXTRA_DIST += $(core_map)
 
-# The objects are made once: the library is nothing but this one with its symbols closed, and tests
-# link this one itself.
+# The objects are made once: the library is nothing but this one with its symbols closed, and tests and
+# fuzz targets link this one itself.
 noinst_LTLIBRARIES += libsluice-core.la
 libsluice_core_la_SOURCES = $(core_sources)
 libsluice_core_la_CPPFLAGS = -D_GNU_SOURCE $(core_cppflags)
