@@ -9,7 +9,19 @@ core_headers = \
 	include/sluice/stats.h \
 	include/sluice/transport.h \
 	include/sluice/types.h
+glib_headers = \
+	include/sluice-glib/error.h \
+	include/sluice-glib/ice-transport.h \
+	include/sluice-glib/sluice-glib.h \
+	include/sluice-glib/types.h
 
 coreincludedir = $(pkgincludedir)/sluice
 coreinclude_HEADERS = $(core_headers)
 nodist_coreinclude_HEADERS = include/sluice/version.h
+
+glibincludedir = $(pkgincludedir)/sluice-glib
+if WITH_GLIB
+glibinclude_HEADERS = $(glib_headers)
+else
+EXTRA_DIST += $(glib_headers)
+endif

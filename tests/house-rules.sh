@@ -61,8 +61,12 @@ mapfile -t code < <(ls src/*/*.[ch] include/*/*.h include/*/*.in samples/*.[ch] 
 mapfile -t tests < <(ls tests/*/*.[ch] 2>/dev/null)
 
 nothing "the core includes neither GLib nor libnice" includes "$foreign_to_core" src/core/*.[ch]
+nothing "the binding includes neither OpenSSL nor libsrtp2" includes "$foreign_to_binding" src/glib/*.[ch]
+nothing "the binding uses the core by its public headers alone" includes '\.\./core|src/core' src/glib/*.[ch]
 nothing "no public header of the core includes another library" \
     includes "$foreign_to_core|$foreign_to_binding|sluice-glib" include/sluice/*.h include/sluice/*.in
+nothing "no public header of the binding includes OpenSSL or libsrtp2" \
+    includes "$foreign_to_binding" include/sluice-glib/*.h
 nothing "nothing in the core points up" upward_includes
 
 nothing "no file has $max_file lines" long_files "${code[@]}" "${tests[@]}"

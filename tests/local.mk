@@ -1,28 +1,43 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # What all tests share: they speak TAP, and know the tree by the variables below.
-TEST_EXTENSIONS = .sh
+TEST_EXTENSIONS = .sh .py
 TEST_TIMEOUT = 300
 test_driver = $(SHELL) $(top_srcdir)/build-aux/tap-driver.sh
 # A test that hangs is a test that fails.
 test_limit = $(if $(TIMEOUT),$(TIMEOUT) -k 10 $(TEST_TIMEOUT)) $(TEST_WRAPPER)
 LOG_DRIVER = env AM_TAP_AWK='$(AWK)' $(test_driver)
 SH_LOG_DRIVER = $(LOG_DRIVER)
+PY_LOG_DRIVER = $(LOG_DRIVER)
 LOG_COMPILER = $(test_limit)
 SH_LOG_COMPILER = $(test_limit) bash
+PY_LOG_COMPILER = $(test_limit) $(PYTHON_TESTS)
 AM_TESTS_ENVIRONMENT = \
 	abs_top_srcdir='$(abs_top_srcdir)'; export abs_top_srcdir; \
 	abs_top_builddir='$(abs_top_builddir)'; export abs_top_builddir; \
 	CC='$(CC)'; export CC; CXX='$(CXX)'; export CXX; NM='$(NM)'; export NM; \
 	SAN_CFLAGS='$(SAN_CFLAGS)'; export SAN_CFLAGS; \
 	MAKE='$(MAKE)'; export MAKE; PKG_CONFIG='$(PKG_CONFIG)'; export PKG_CONFIG; \
+	WITH_GLIB='$(with_glib_word)'; export WITH_GLIB; \
 	CMOCKA_MESSAGE_OUTPUT=TAP; export CMOCKA_MESSAGE_OUTPUT; \
+	G_DEBUG=fatal-warnings; export G_DEBUG; \
+	G_TEST_SRCDIR='$(abs_top_srcdir)/tests/glib'; export G_TEST_SRCDIR; \
+	G_TEST_BUILDDIR='$(abs_top_builddir)/tests/glib'; export G_TEST_BUILDDIR; \
+	GI_TYPELIB_PATH='$(abs_top_builddir)'"$${GI_TYPELIB_PATH:+:$$GI_TYPELIB_PATH}"; \
+	export GI_TYPELIB_PATH; \
 	LD_LIBRARY_PATH='$(abs_top_builddir)/.libs'"$${LD_LIBRARY_PATH:+:$$LD_LIBRARY_PATH}"; \
 	export LD_LIBRARY_PATH; \
+	PYTHONDONTWRITEBYTECODE=1; export PYTHONDONTWRITEBYTECODE; \
 	ASAN_OPTIONS="detect_stack_use_after_return=1:strict_string_checks=1$${ASAN_OPTIONS:+:$$ASAN_OPTIONS}"; \
 	export ASAN_OPTIONS; \
 	UBSAN_OPTIONS="print_stacktrace=1$${UBSAN_OPTIONS:+:$$UBSAN_OPTIONS}"; export UBSAN_OPTIONS; \
+	G_SLICE=always-malloc; export G_SLICE; \
 	TSAN_OPTIONS="halt_on_error=0$${TSAN_OPTIONS:+:$$TSAN_OPTIONS}"; \
 	export TSAN_OPTIONS;
+if WITH_GLIB
+with_glib_word = yes
+else
+with_glib_word = no
+endif
 
 house_tests = \
 	tests/headers.sh \
