@@ -71,6 +71,8 @@ LDADD = libsluice-test.la libsluice-core.la $(CMOCKA_LIBS) $(OPENSSL_LIBS) $(SRT
 AM_LDFLAGS = -export-dynamic \
 	-Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=realloc -Wl,--wrap=free
 
+check-interop: all
+	$(MAKE) check-TESTS TESTS='$(interop_tests)' TEST_TIMEOUT=600
 check-simulate: all tests/pair/simulate$(EXEEXT)
 	$(MAKE) check-TESTS TESTS='$(simulate_tests)' TEST_TIMEOUT=1200
 # The sweep over failing allocations is the long one: every 29th will do here.
@@ -79,4 +81,4 @@ check-valgrind: all $(check_PROGRAMS)
 	  TEST_WRAPPER='$(LIBTOOL) --mode=execute $(VALGRIND) --quiet --leak-check=full \
 	  --errors-for-leak-kinds=definite,indirect,possible --error-exitcode=99 \
 	  --suppressions=$(abs_top_srcdir)/tests/support/valgrind.supp'
-.PHONY: check-simulate check-valgrind
+.PHONY: check-interop check-simulate check-valgrind

@@ -1,0 +1,12 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# rtcprobe and samples/call against programs that others wrote. Run by `make check-interop`.
+interop_tests = \
+	tests/interop/test-rtcprobe.py \
+	tests/interop/test-openssl.py \
+	tests/interop/test-gnutls.py \
+	tests/interop/test-path-mtu.py \
+	tests/interop/test-call.py \
+	tests/interop/test-echo-poll.py \
+	tests/interop/test-gst-dtls-srtp.py \
+	tests/interop/test-gst-media.py
+EXTRA_DIST += $(interop_tests) tests/interop/harness.py tests/interop/gst.py

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* What a session needs before its loop can run. */
+
+#include "probe-session.h"
+
+#include <openssl/crypto.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+static void write_key_line(const char *line, void *user_data)
+{
+    const Session *s = user_data;
+    size_t len = strlen(line);
+    char *text = g_strconcat(line, "\n", NULL);
+
+    /* One write a line, so that programs that share the file do not mix theirs. */
+    if (write(s->keylog_fd, text, len + 1) != (ssize_t)(len + 1))
+        probe_report_warning(s->report, "keylog", "the key log could not be written");
+    OPENSSL_cleanse(text, len);
+    g_free(text);
+}
+
+static gboolean open_keylog(Session *s)
+{
+    const char *path = s->options->keylog_file;
+    char *message;
+
+    if (path == NULL)
+        return TRUE;
+    s->keylog_fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    if (s->keylog_fd >= 0)
+        return sluice_config_set_keylog(s->config, write_key_line, s, NULL) == SLUICE_OK;
+    message = g_strdup_printf("cannot open %s: %s", path, g_strerror(errno));
+    probe_report_error(s->report, "keylog", PROBE_EXIT_FAILURE, message);
+    g_free(message);
+    return FALSE;
+}
+
+static SluiceStatus configure(Session *s)
+{
+    const ProbeOptions *o = s->options;
+    SluiceStatus status = SLUICE_OK;
+
+    if (o->profiles_given)
+        status = sluice_config_set_srtp_profiles(s->config, o->profiles, o->n_profiles);
+    if (status == SLUICE_OK && o->mtu > 0)
+        status = sluice_config_set_handshake_mtu(s->config, (size_t)o->mtu);
+    if (status == SLUICE_OK && o->mtu > 0)
+        status = sluice_config_set_datagram_limit(s->config, (size_t)o->mtu);
+    if (status == SLUICE_OK && o->first_timeout > 0)
+        status = sluice_config_set_first_timeout(s->config, o->first_timeout * SLUICE_MILLISECOND);
+    if (status == SLUICE_OK && o->deadline > 0)
+        status = sluice_config_set_deadlines(s->config, o->deadline * SLUICE_MILLISECOND,
+                                             30 * SLUICE_SECOND);
+    /* No ICE has checked the path here: a server asks for a cookie (RFC 6347 section 4.2.1). */
+    if (status == SLUICE_OK && !o->no_cookie)
+        status = sluice_config_set_allow_unvalidated(s->config, 1);
+    return status;
+}
+
+gboolean session_make_config(Session *s)
+{
+    GError *error = NULL;
+    SluiceCertificate *certificate = probe_certificate_get(s->options, &error);
+    const guint8 *der;
+    size_t len;
+    SluiceStatus status;
+
+    if (certificate == NULL) {
+        probe_report_error(s->report, "certificate", PROBE_EXIT_FAILURE, error->message);
+        g_error_free(error);
+        return FALSE;
+    }
+    if (sluice_certificate_get_der(certificate, &der, &len) == SLUICE_OK)
+        probe_report_certificate(s->report, "local", der, len, PROBE_MATCH_UNKNOWN);
+    s->config = sluice_config_new(certificate);
+    sluice_certificate_unref(certificate);
+    status = s->config != NULL ? configure(s) : SLUICE_NO_MEMORY;
+    if (status == SLUICE_OK)
+        return open_keylog(s);
+    probe_report_error(s->report, "config", PROBE_EXIT_FAILURE, sluice_status_text(status));
+    return FALSE;
+}
+
+gboolean session_make_transport(Session *s)
+{
+    const ProbeOptions *o = s->options;
+    SluiceTime now = probe_now();
+    SluiceStatus status = SLUICE_OK;
+
+    sluice_transport_free(s->transport);
+    s->transport = sluice_transport_new(s->config);
+    s->waiting = 0;
+    if (s->transport == NULL)
+        status = SLUICE_NO_MEMORY;
+    if (status == SLUICE_OK && o->n_fingerprints > 0)
+        status = sluice_transport_set_remote_fingerprints(s->transport, now, o->fingerprints,
+                                                          o->n_fingerprints);
+    if (status == SLUICE_OK && o->no_cookie)
+        status = sluice_transport_set_path_validated(s->transport, now, 1);
+    if (status == SLUICE_OK)
+        /* Nobody will tell one that connects another role: it waits as a server, with a deadline. */
+        status = sluice_transport_start(s->transport, now,
+                                        o->role == SLUICE_ROLE_AUTO && o->command == PROBE_CONNECT
+                                            ? SLUICE_ROLE_SERVER
+                                            : o->role);
+    if (status != SLUICE_OK)
+        probe_report_error(s->report, "start", PROBE_EXIT_FAILURE, sluice_status_text(status));
+    return status == SLUICE_OK;
+}
+
+gboolean session_open_socket(Session *s)
+{
+    GError *error = NULL;
+
+    s->fd = probe_socket_open(s->options, &error);
+    if (s->fd >= 0)
+        return TRUE;
+    probe_report_error(s->report, "socket", PROBE_EXIT_FAILURE, error->message);
+    g_error_free(error);
+    return FALSE;
+}
+
+gboolean session_begin(Session *s)
+{
+    ProbePeer own;
+    char *host;
+    guint16 port;
+
+    if (s->options->command == PROBE_CONNECT) {
+        s->fixed = TRUE;
+        return session_make_transport(s);
+    }
+    if (probe_socket_own(s->fd, &own)) {
+        port = probe_peer_text(&own, &host);
+        probe_report_address(s->report, "listening", host, port);
+        g_free(host);
+    }
+    return TRUE;
+}
