@@ -78,8 +78,9 @@ fi
 
 # In two parts, or this file would find itself.
 unfinished="TO""DO|FIX""ME|XX""X|HA""CK\\b|place""holder|for n""ow\\b|not (yet )?impl""emented|work in prog""ress"
-texts=(src include samples tools tests ./*.md NEWS configure.ac Makefile.am m4/sluice.m4 demo
-    build-aux/packages.sh)
+texts=(src include samples tools tests docs ./*.md NEWS configure.ac Makefile.am m4/sluice.m4 check demo
+    build-aux/check-debian.sh build-aux/packages.sh)
+[ -d debian ] && texts+=(debian)
 # A build in the tree leaves its own files there.
 generated=(--exclude-dir=corpus --exclude-dir=reference --exclude-dir=.deps --exclude-dir=.libs
     --exclude='*.log' --exclude='*.trs' --exclude='*.la' --exclude='*.lo')

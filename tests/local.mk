@@ -43,6 +43,7 @@ house_tests = \
 	tests/headers.sh \
 	tests/house-rules.sh \
 	tests/pkgconfig.sh \
+	tests/readme-example.sh \
 	tests/symbols.sh
 EXTRA_DIST += $(house_tests) tests/support/tap.sh tests/support/valgrind.supp
 
