@@ -7,6 +7,8 @@ core_headers = \
 	include/sluice/openssl.h \
 	include/sluice/sluice.h \
 	include/sluice/stats.h \
+	include/sluice/stream-config.h \
+	include/sluice/stream.h \
 	include/sluice/transport.h \
 	include/sluice/types.h
 glib_headers = \

@@ -10,12 +10,12 @@ max_function=60
 # The rooms of the core, a level a line, from the bottom up. A file includes headers of its own level or
 # of a lower one; nothing points up.
 rooms='
-record fingerprint classify text
+record fingerprint classify text byte-queue
 certificate ssl-pump
-config datagram-bio dtls-clock output inbox event-queue srtp-openssl
+config stream-config datagram-bio stream-bio dtls-clock output inbox event-queue
 record-guard client-hello flight end
 dtls-private dtls dtls-flights dtls-verify srtp lifecycle
-transport transport-input transport-output
+transport transport-input transport-output stream-private stream stream-io stream-verify stream-session
 '
 
 level_of() {

@@ -122,6 +122,8 @@ typedef struct {
  * @SLUICE_END_WEAK_HANDSHAKE: the peer has no extended master secret (RFC 7627)
  * @SLUICE_END_PROTOCOL: OpenSSL gave up; `openssl_reason` says why
  * @SLUICE_END_NO_MEMORY: memory ran out
+ * @SLUICE_END_TRUNCATED: the transport below a stream ended without close_notify: what was read may not be all
+ * @SLUICE_END_CERTIFICATE: the peer's certificate was not accepted; `openssl_reason` says why
  *
  * Why a transport ended.
  */
@@ -137,7 +139,9 @@ typedef enum {
     SLUICE_END_ROLE_CONFLICT = 9,
     SLUICE_END_WEAK_HANDSHAKE = 10,
     SLUICE_END_PROTOCOL = 11,
-    SLUICE_END_NO_MEMORY = 12
+    SLUICE_END_NO_MEMORY = 12,
+    SLUICE_END_TRUNCATED = 13,
+    SLUICE_END_CERTIFICATE = 14
 } SluiceEndReason;
 
 /**
@@ -145,6 +149,7 @@ typedef enum {
  * @reason: why
  * @phase: the state it ended in
  * @role: our role
+ * @stream: 1 if it is the end of a #SluiceStream: there are no flights to count
  * @alert: number of the alert that was received or sent last, -1 if none
  * @alert_received: 1 if that alert came from the peer
  * @last_flight_sent: number of our last flight (see #SluiceFlight), 0 if none
@@ -158,6 +163,7 @@ typedef struct {
     SluiceEndReason reason;
     SluiceState phase;
     SluiceRole role;
+    int stream;
     int alert;
     int alert_received;
     int last_flight_sent;

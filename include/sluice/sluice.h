@@ -9,6 +9,8 @@
 #include <sluice/config.h>
 #include <sluice/event.h>
 #include <sluice/stats.h>
+#include <sluice/stream-config.h>
+#include <sluice/stream.h>
 #include <sluice/transport.h>
 #include <sluice/types.h>
 #include <sluice/version.h>

@@ -70,6 +70,8 @@ typedef int64_t SluiceTime;
  * @SLUICE_TOO_LARGE: refused, nothing changed: the message is larger than the path takes in one
  *   datagram; sluice_transport_max_data_size() names the limit
  * @SLUICE_NOT_READY: refused, nothing changed: no verified keys yet. Wait for the event
+ * @SLUICE_END_OF_STREAM: refused, nothing changed: the peer has closed its direction of a stream in order;
+ *   nothing more comes
  * @SLUICE_DROPPED_MALFORMED: the datagram was dropped: its structure cannot be right
  * @SLUICE_DROPPED_UNEXPECTED: the datagram was dropped: not acceptable in this state
  * @SLUICE_DROPPED_UNVALIDATED: the datagram was dropped: DTLS from a path that nobody has validated
@@ -96,6 +98,7 @@ typedef enum {
     SLUICE_WOULD_BLOCK = -1,
     SLUICE_TOO_LARGE = -2,
     SLUICE_NOT_READY = -3,
+    SLUICE_END_OF_STREAM = -4,
     SLUICE_DROPPED_MALFORMED = -10,
     SLUICE_DROPPED_UNEXPECTED = -11,
     SLUICE_DROPPED_UNVALIDATED = -12,

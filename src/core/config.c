@@ -16,6 +16,13 @@
 /* X25519 is the fastest; P-256 has to be named, or P-256 certificates fail. */
 #define GROUPS "X25519:P-256:P-384"
 
+uint64_t sl_next_id(void)
+{
+    static atomic_uint_fast64_t last;
+
+    return atomic_fetch_add(&last, 1) + 1;
+}
+
 SluiceConfig *sluice_config_new(SluiceCertificate *certificate)
 {
     SluiceConfig *self = calloc(1, sizeof *self);
@@ -51,6 +58,7 @@ SluiceConfig *sluice_config_new(SluiceCertificate *certificate)
     self->max_message_bytes = 1048576;
     self->max_output_datagrams = 256;
     self->max_output_bytes = 1048576;
+    sl_stream_settings_init(&self->stream);
     return self;
 }
 
@@ -70,6 +78,7 @@ void sluice_config_unref(SluiceConfig *self)
     if (self->keylog_destroy)
         self->keylog_destroy(self->keylog_data);
     SSL_CTX_free(self->ctx);
+    sl_stream_settings_cleanup(&self->stream);
     sluice_certificate_unref(self->certificate);
     pthread_mutex_destroy(&self->freeze_lock);
     free(self);
@@ -80,7 +89,7 @@ SluiceCertificate *sluice_config_get_certificate(const SluiceConfig *self)
     return self ? self->certificate : NULL;
 }
 
-static SluiceStatus check_setter(const SluiceConfig *self)
+SluiceStatus sl_config_check_setter(const SluiceConfig *self)
 {
     if (!self)
         return SLUICE_INVALID_ARGUMENT;
@@ -107,7 +116,7 @@ static const char *openssl_profile_name(SluiceSrtpProfile profile)
 SluiceStatus sluice_config_set_srtp_profiles(SluiceConfig *self, const SluiceSrtpProfile *profiles,
                                              size_t n_profiles)
 {
-    SluiceStatus status = check_setter(self);
+    SluiceStatus status = sl_config_check_setter(self);
 
     if (status != SLUICE_OK)
         return status;
@@ -137,7 +146,7 @@ int sl_config_has_profile(const SluiceConfig *self, unsigned profile)
 static SluiceStatus set_size(SluiceConfig *self, size_t *field, size_t value, size_t min,
                              size_t max)
 {
-    SluiceStatus status = check_setter(self);
+    SluiceStatus status = sl_config_check_setter(self);
 
     if (status != SLUICE_OK)
         return status;
@@ -160,7 +169,7 @@ SluiceStatus sluice_config_set_datagram_limit(SluiceConfig *self, size_t bytes)
 
 SluiceStatus sluice_config_set_first_timeout(SluiceConfig *self, SluiceTime timeout)
 {
-    SluiceStatus status = check_setter(self);
+    SluiceStatus status = sl_config_check_setter(self);
 
     if (status != SLUICE_OK)
         return status;
@@ -174,7 +183,7 @@ SluiceStatus sluice_config_set_first_timeout(SluiceConfig *self, SluiceTime time
 SluiceStatus sluice_config_set_deadlines(SluiceConfig *self, SluiceTime handshake,
                                          SluiceTime unverified)
 {
-    SluiceStatus status = check_setter(self);
+    SluiceStatus status = sl_config_check_setter(self);
     const SluiceTime min = 100 * SLUICE_MILLISECOND, max = 600 * SLUICE_SECOND;
 
     if (status != SLUICE_OK)
@@ -188,7 +197,7 @@ SluiceStatus sluice_config_set_deadlines(SluiceConfig *self, SluiceTime handshak
 
 SluiceStatus sluice_config_set_allow_unvalidated(SluiceConfig *self, int allow)
 {
-    SluiceStatus status = check_setter(self);
+    SluiceStatus status = sl_config_check_setter(self);
 
     if (status == SLUICE_OK)
         self->allow_unvalidated = allow != 0;
@@ -197,7 +206,7 @@ SluiceStatus sluice_config_set_allow_unvalidated(SluiceConfig *self, int allow)
 
 SluiceStatus sluice_config_set_allow_sha1(SluiceConfig *self, int allow)
 {
-    SluiceStatus status = check_setter(self);
+    SluiceStatus status = sl_config_check_setter(self);
 
     if (status == SLUICE_OK)
         self->allow_sha1 = allow != 0;
@@ -206,7 +215,7 @@ SluiceStatus sluice_config_set_allow_sha1(SluiceConfig *self, int allow)
 
 SluiceStatus sluice_config_set_replay_window(SluiceConfig *self, unsigned packets)
 {
-    SluiceStatus status = check_setter(self);
+    SluiceStatus status = sl_config_check_setter(self);
 
     if (status != SLUICE_OK)
         return status;
@@ -220,7 +229,7 @@ SluiceStatus sluice_config_set_inbox_limits(SluiceConfig *self, size_t held_pack
                                             size_t held_bytes, size_t messages,
                                             size_t message_bytes)
 {
-    SluiceStatus status = check_setter(self);
+    SluiceStatus status = sl_config_check_setter(self);
 
     if (status != SLUICE_OK)
         return status;
@@ -235,7 +244,7 @@ SluiceStatus sluice_config_set_inbox_limits(SluiceConfig *self, size_t held_pack
 
 SluiceStatus sluice_config_set_output_limits(SluiceConfig *self, size_t datagrams, size_t bytes)
 {
-    SluiceStatus status = check_setter(self);
+    SluiceStatus status = sl_config_check_setter(self);
 
     if (status != SLUICE_OK)
         return status;
@@ -249,7 +258,7 @@ SluiceStatus sluice_config_set_output_limits(SluiceConfig *self, size_t datagram
 SluiceStatus sluice_config_set_log(SluiceConfig *self, SluiceLogFunc func, void *user_data,
                                    SluiceDestroyFunc destroy)
 {
-    SluiceStatus status = check_setter(self);
+    SluiceStatus status = sl_config_check_setter(self);
 
     if (status != SLUICE_OK)
         return status;
@@ -264,7 +273,7 @@ SluiceStatus sluice_config_set_log(SluiceConfig *self, SluiceLogFunc func, void 
 SluiceStatus sluice_config_set_keylog(SluiceConfig *self, SluiceKeylogFunc func, void *user_data,
                                       SluiceDestroyFunc destroy)
 {
-    SluiceStatus status = check_setter(self);
+    SluiceStatus status = sl_config_check_setter(self);
 
     if (status != SLUICE_OK)
         return status;
@@ -311,7 +320,18 @@ static int use_srtp(const SluiceConfig *self, SSL_CTX *ctx)
     return SSL_CTX_set_tlsext_use_srtp(ctx, list) == 0; /* 0 is its success */
 }
 
-static SSL_CTX *make_ctx(const SluiceConfig *self, void (*install)(SSL_CTX *ctx))
+int sl_config_dress(const SluiceConfig *self, SSL_CTX *ctx)
+{
+    if (!SSL_CTX_set_app_data(ctx, (void *)(uintptr_t)self) ||
+        !SSL_CTX_use_certificate(ctx, sl_certificate_x509(self->certificate)) ||
+        !SSL_CTX_use_PrivateKey(ctx, sl_certificate_key(self->certificate)))
+        return 0;
+    if (self->keylog)
+        SSL_CTX_set_keylog_callback(ctx, on_keylog);
+    return 1;
+}
+
+static SSL_CTX *make_ctx(SluiceConfig *self, void (*install)(SSL_CTX *ctx))
 {
     SSL_CTX *ctx = SSL_CTX_new(DTLS_method());
 
@@ -321,9 +341,7 @@ static SSL_CTX *make_ctx(const SluiceConfig *self, void (*install)(SSL_CTX *ctx)
     if (!SSL_CTX_set_min_proto_version(ctx, DTLS1_2_VERSION) ||
         !SSL_CTX_set_max_proto_version(ctx, DTLS1_2_VERSION) ||
         !SSL_CTX_set_cipher_list(ctx, CIPHERS) || !SSL_CTX_set1_groups_list(ctx, GROUPS) ||
-        !use_srtp(self, ctx) ||
-        !SSL_CTX_use_certificate(ctx, sl_certificate_x509(self->certificate)) ||
-        !SSL_CTX_use_PrivateKey(ctx, sl_certificate_key(self->certificate))) {
+        !use_srtp(self, ctx) || !sl_config_dress(self, ctx)) {
         SSL_CTX_free(ctx);
         return NULL;
     }
@@ -334,26 +352,31 @@ static SSL_CTX *make_ctx(const SluiceConfig *self, void (*install)(SSL_CTX *ctx)
     SSL_CTX_set_max_cert_list(ctx, SL_HANDSHAKE_MESSAGE_MAX);
     /* Both: a server with SSL_VERIFY_PEER alone takes a peer that shows no certificate. */
     SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
-    SSL_CTX_set_app_data(ctx, (void *)(uintptr_t)self);
-    if (self->keylog)
-        SSL_CTX_set_keylog_callback(ctx, on_keylog);
     install(ctx);
+    return ctx;
+}
+
+SSL_CTX *sl_config_freeze_slot(SluiceConfig *self, SSL_CTX **slot,
+                               SSL_CTX *(*make)(SluiceConfig *self,
+                                                void (*install)(SSL_CTX *ctx)),
+                               void (*install)(SSL_CTX *ctx))
+{
+    SSL_CTX *ctx;
+
+    pthread_mutex_lock(&self->freeze_lock);
+    if (!*slot) {
+        ERR_set_mark();
+        *slot = make(self, install);
+        ERR_pop_to_mark();
+        if (*slot)
+            atomic_store(&self->frozen, 1);
+    }
+    ctx = *slot;
+    pthread_mutex_unlock(&self->freeze_lock);
     return ctx;
 }
 
 SSL_CTX *sl_config_freeze(SluiceConfig *self, void (*install)(SSL_CTX *ctx))
 {
-    SSL_CTX *ctx;
-
-    pthread_mutex_lock(&self->freeze_lock);
-    if (!self->ctx) {
-        ERR_set_mark();
-        self->ctx = make_ctx(self, install);
-        ERR_pop_to_mark();
-        if (self->ctx)
-            atomic_store(&self->frozen, 1);
-    }
-    ctx = self->ctx;
-    pthread_mutex_unlock(&self->freeze_lock);
-    return ctx;
+    return sl_config_freeze_slot(self, &self->ctx, make_ctx, install);
 }

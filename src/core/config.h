@@ -2,7 +2,9 @@
 #ifndef SL_CONFIG_H
 #define SL_CONFIG_H
 
-/* Settings, and the one SSL_CTX that is made of them. */
+/* Settings, and the SSL_CTX that is made of them: one for transports, one for streams (stream-config.h). */
+
+#include "stream-config.h"
 
 #include <sluice/config.h>
 
@@ -40,11 +42,28 @@ struct SluiceConfig {
     pthread_mutex_t freeze_lock;
     atomic_int frozen;
     SSL_CTX *ctx; /* made by the first freeze */
+
+    SlStreamSettings stream;
 };
+
+/* SLUICE_OK if a setter may go on, else what it answers. */
+SluiceStatus sl_config_check_setter(const SluiceConfig *self);
+
+/* Makes *@slot by @make, once, and ends the time of the setters. */
+SSL_CTX *sl_config_freeze_slot(SluiceConfig *self, SSL_CTX **slot,
+                               SSL_CTX *(*make)(SluiceConfig *self,
+                                                void (*install)(SSL_CTX *ctx)),
+                               void (*install)(SSL_CTX *ctx));
+
+/* What every SSL_CTX of a config has: certificate and key, key log, and the config itself as its app data. 0: refused. */
+int sl_config_dress(const SluiceConfig *self, SSL_CTX *ctx);
 
 /* Ends the time of the setters. @install puts the callbacks of the layer above into a new SSL_CTX. Returns the
  * SSL_CTX, borrowed, or NULL: no memory, or OpenSSL refused the certificate or a setting. Any thread. */
 SSL_CTX *sl_config_freeze(SluiceConfig *self, void (*install)(SSL_CTX *ctx));
+
+/* A number unique in this process, for log lines. */
+uint64_t sl_next_id(void);
 
 /* 1 if @profile is one of the config's. */
 int sl_config_has_profile(const SluiceConfig *self, unsigned profile);

@@ -9,7 +9,6 @@
 #include "record-guard.h"
 
 #include <openssl/evp.h>
-#include <openssl/objects.h>
 #include <openssl/ssl.h>
 #include <openssl/srtp.h>
 #include <openssl/x509.h>
@@ -148,25 +147,6 @@ void sl_dtls_install(SSL_CTX *ctx)
     SSL_CTX_set_cookie_generate_cb(ctx, on_cookie_make);
 }
 
-/* The names of RFC 8422 and of browsers' statistics, not OpenSSL's. */
-static const char *group_name(SSL *ssl)
-{
-    int nid = (int)SSL_get_negotiated_group(ssl);
-    const char *name;
-
-    switch (nid) {
-    case NID_X25519:
-        return "x25519";
-    case NID_X9_62_prime256v1:
-        return "P-256";
-    case NID_secp384r1:
-        return "P-384";
-    default:
-        name = nid == NID_undef ? NULL : OBJ_nid2sn(nid);
-        return name ? name : "";
-    }
-}
-
 size_t sl_dtls_expansion(const SlDtls *self)
 {
     const SSL_CIPHER *cipher = SSL_get_pending_cipher(self->ssl);
@@ -184,7 +164,7 @@ void sl_dtls_note_parameters(SlDtls *self)
     stats->tls_version = (uint16_t)SSL_version(self->ssl);
     stats->srtp_cipher = sl_dtls_profile(self);
     snprintf(stats->dtls_cipher, sizeof stats->dtls_cipher, "%s", cipher ? cipher : "");
-    snprintf(stats->tls_group, sizeof stats->tls_group, "%s", group_name(self->ssl));
+    snprintf(stats->tls_group, sizeof stats->tls_group, "%s", sl_ssl_group_name(self->ssl));
 }
 
 int sl_dtls_check_finished(SlDtls *self)

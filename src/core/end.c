@@ -115,6 +115,10 @@ const char *sluice_end_reason_name(SluiceEndReason reason)
         return "protocol";
     case SLUICE_END_NO_MEMORY:
         return "no-memory";
+    case SLUICE_END_TRUNCATED:
+        return "truncated";
+    case SLUICE_END_CERTIFICATE:
+        return "certificate";
     }
     return "unknown";
 }
@@ -146,8 +150,49 @@ static const char *reason_sentence(SluiceEndReason reason)
         return "OpenSSL gave up";
     case SLUICE_END_NO_MEMORY:
         return "Memory ran out";
+    case SLUICE_END_TRUNCATED:
+        return "The transport ended without close_notify: what was read may not be all";
+    case SLUICE_END_CERTIFICATE:
+        return "The peer's certificate was not accepted";
     }
     return "Ended for an unknown reason";
+}
+
+static const char *stream_alert_hint(int alert)
+{
+    switch (alert) {
+    case 40: /* handshake_failure */
+    case 71: /* insufficient_security */
+        return "Compare what both ends offer: ECDHE suites with AES-GCM or ChaCha20, groups "
+               "X25519, "
+               "P-256, P-384 or P-521.";
+    case 42: /* bad_certificate */
+    case 43:
+    case 44:
+    case 45:
+    case 46:
+    case 48: /* unknown_ca */
+        return "The end that sent the alert did not accept the certificate: compare its "
+               "authorities "
+               "and the name it asked for with the certificate presented.";
+    case 70: /* protocol_version */
+        return "TLS 1.2 and 1.3 are spoken here: let the peer offer one of them.";
+    case 112: /* unrecognized_name */
+        return "The server does not know the host that was asked for.";
+    case 116: /* certificate_required */
+        return "The server wants a certificate: let the config present one.";
+    case 120: /* no_application_protocol */
+        return "No common ALPN protocol: compare the lists of both ends.";
+    case 10: /* unexpected_message */
+    case 20: /* bad_record_mac */
+    case 22: /* record_overflow */
+    case 50: /* decode_error */
+        return "The ciphertext did not arrive as it was made: look for bytes dropped, sent twice "
+               "or "
+               "out of order between the stream and the network (a refused or partial send).";
+    default:
+        return "Look in the log of the end that sent the alert.";
+    }
 }
 
 static const char *alert_hint(int alert)
@@ -180,6 +225,9 @@ static const char *alert_hint(int alert)
 
 static const char *deadline_hint(const SluiceEnd *end)
 {
+    if (end->stream)
+        return "Check that the peer speaks TLS on this port, that what it sends is given to the "
+               "stream, and that the stream's output is sent.";
     if (end->last_flight_received > 0)
         return "The peer answered and then no more: look for loss of the larger datagrams (try a "
                "smaller handshake MTU) and at the peer's log.";
@@ -198,12 +246,14 @@ const char *sluice_end_hint(const SluiceEnd *end)
     case SLUICE_END_LOCAL_CLOSE:
         if (end->phase < SLUICE_STATE_CONNECTED)
             return "It was closed before the connection stood: nothing can be said of the peer.";
-        return "Nothing is wrong; a new connection needs a new transport.";
+        return "Nothing is wrong; a new connection needs a new object.";
     case SLUICE_END_CLOSE_NOTIFY:
-        return "Nothing is wrong; a new connection needs a new transport.";
+        if (end->phase < SLUICE_STATE_UNVERIFIED)
+            return "The peer hung up in the handshake: look in its log.";
+        return "Nothing is wrong; a new connection needs a new object.";
     case SLUICE_END_ALERT_RECEIVED:
     case SLUICE_END_ALERT_SENT:
-        return alert_hint(end->alert);
+        return end->stream ? stream_alert_hint(end->alert) : alert_hint(end->alert);
     case SLUICE_END_DEADLINE:
         return deadline_hint(end);
     case SLUICE_END_UNVERIFIED_DEADLINE:
@@ -222,6 +272,13 @@ const char *sluice_end_hint(const SluiceEnd *end)
         return "Look up OpenSSL's reason, and capture the handshake to see who broke it.";
     case SLUICE_END_NO_MEMORY:
         return "Free memory, or lower the limits on early media and queues.";
+    case SLUICE_END_TRUNCATED:
+        return "Take what was read as incomplete unless the protocol above says where it ends; "
+               "look "
+               "for a peer that crashed, or closes its socket without closing TLS.";
+    case SLUICE_END_CERTIFICATE:
+        return "Check the authorities of the config, the name the certificate is made out to and "
+               "its dates; if they are right, somebody is in the middle.";
     }
     return "Look in the log.";
 }

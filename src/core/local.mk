@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 core_sources = \
+	src/core/byte-queue.c \
+	src/core/byte-queue.h \
 	src/core/certificate.c \
 	src/core/certificate.h \
 	src/core/classify.c \
@@ -37,6 +39,15 @@ core_sources = \
 	src/core/srtp.h \
 	src/core/ssl-pump.c \
 	src/core/ssl-pump.h \
+	src/core/stream-bio.c \
+	src/core/stream-bio.h \
+	src/core/stream-config.c \
+	src/core/stream-config.h \
+	src/core/stream-io.c \
+	src/core/stream-private.h \
+	src/core/stream-session.c \
+	src/core/stream-verify.c \
+	src/core/stream.c \
 	src/core/text.c \
 	src/core/transport-input.c \
 	src/core/transport-output.c \

@@ -3,6 +3,7 @@
 
 #include <openssl/bio.h>
 #include <openssl/err.h>
+#include <openssl/objects.h>
 #include <openssl/ssl.h>
 
 #include <stdio.h>
@@ -47,6 +48,15 @@ static SlPumpResult classify(SSL *ssl, int ret, SlPumpError *error)
     return result;
 }
 
+SlPumpResult sl_pump_handshake(SSL *ssl, SlPumpError *error)
+{
+    int ret;
+
+    ERR_clear_error();
+    ret = SSL_do_handshake(ssl);
+    return classify(ssl, ret, error);
+}
+
 SlPumpResult sl_pump_read(SSL *ssl, void *buffer, size_t capacity, size_t *n, SlPumpError *error)
 {
     int ret;
@@ -64,6 +74,17 @@ SlPumpResult sl_pump_write(SSL *ssl, const void *data, size_t len, SlPumpError *
 
     ERR_clear_error();
     ret = SSL_write_ex(ssl, data, len, &n);
+    return classify(ssl, ret, error);
+}
+
+SlPumpResult sl_pump_update_keys(SSL *ssl, int request, SlPumpError *error)
+{
+    int ret;
+
+    ERR_clear_error();
+    ret = SSL_key_update(ssl, request ? SSL_KEY_UPDATE_REQUESTED : SSL_KEY_UPDATE_NOT_REQUESTED);
+    if (ret > 0)
+        ret = SSL_do_handshake(ssl);
     return classify(ssl, ret, error);
 }
 
@@ -109,4 +130,23 @@ SlPumpResult sl_pump_listen(SSL *ssl, SlPumpError *error)
         keep_first_error(error);
     ERR_clear_error();
     return ret > 0 ? SL_PUMP_DONE : ret == 0 ? SL_PUMP_WAIT : SL_PUMP_FATAL;
+}
+
+/* The names of RFC 8422 and of browsers' statistics, not OpenSSL's. */
+const char *sl_ssl_group_name(SSL *ssl)
+{
+    int nid = (int)SSL_get_negotiated_group(ssl);
+    const char *name;
+
+    switch (nid) {
+    case NID_X25519:
+        return "x25519";
+    case NID_X9_62_prime256v1:
+        return "P-256";
+    case NID_secp384r1:
+        return "P-384";
+    default:
+        name = nid == NID_undef ? NULL : OBJ_nid2sn(nid);
+        return name ? name : "";
+    }
 }

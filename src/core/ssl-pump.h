@@ -11,7 +11,7 @@
 
 typedef enum {
     SL_PUMP_DONE,   /* it did something */
-    SL_PUMP_WAIT,   /* nothing more to do until the next datagram or the timer */
+    SL_PUMP_WAIT,   /* nothing more to do until something comes, goes, or the timer is due */
     SL_PUMP_CLOSED, /* close_notify has come */
     SL_PUMP_FATAL   /* no further call but SSL_free */
 } SlPumpResult;
@@ -22,12 +22,18 @@ typedef struct {
 } SlPumpError;
 
 /* @error is written for SL_PUMP_FATAL only. */
+SlPumpResult sl_pump_handshake(SSL *ssl, SlPumpError *error);
 SlPumpResult sl_pump_read(SSL *ssl, void *buffer, size_t capacity, size_t *n, SlPumpError *error);
 SlPumpResult sl_pump_write(SSL *ssl, const void *data, size_t len, SlPumpError *error);
+/* TLS 1.3. @request: the peer is asked to do the same. */
+SlPumpResult sl_pump_update_keys(SSL *ssl, int request, SlPumpError *error);
 SlPumpResult sl_pump_shutdown(SSL *ssl, SlPumpError *error);
 /* SL_PUMP_DONE: a flight was sent again; SL_PUMP_WAIT: nothing was due by OpenSSL's clock. */
 SlPumpResult sl_pump_timeout(SSL *ssl, SlPumpError *error);
 /* SL_PUMP_DONE: the ClientHello in the BIO brought a cookie that the callback takes. */
 SlPumpResult sl_pump_listen(SSL *ssl, SlPumpError *error);
+
+/* The group of the key exchange ("x25519"), "" if there was none; static. */
+const char *sl_ssl_group_name(SSL *ssl);
 
 #endif

@@ -39,6 +39,8 @@ const char *sluice_status_text(SluiceStatus status)
         return "The message is larger than one datagram may be.";
     case SLUICE_NOT_READY:
         return "There are no verified keys yet: wait for the event.";
+    case SLUICE_END_OF_STREAM:
+        return "The peer has closed its direction: nothing more comes.";
     case SLUICE_DROPPED_MALFORMED:
         return "The datagram was dropped: its structure cannot be right.";
     case SLUICE_DROPPED_UNEXPECTED:

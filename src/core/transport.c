@@ -6,11 +6,8 @@
 #include <openssl/crypto.h>
 #include <openssl/rand.h>
 
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-
-static atomic_uint_fast64_t last_id;
 
 SluiceTransport *sluice_transport_new(SluiceConfig *config)
 {
@@ -26,7 +23,7 @@ SluiceTransport *sluice_transport_new(SluiceConfig *config)
     }
     if (config->n_profiles)
         (void)sl_srtp_prepare(); /* if it is not ready the handshake says so */
-    self->id = atomic_fetch_add(&last_id, 1) + 1;
+    self->id = sl_next_id();
     self->config = sluice_config_ref(config);
     self->ctx = ctx;
     self->deadline = SLUICE_TIME_NEVER;

@@ -34,19 +34,17 @@ DEFINE_BOXED(SluiceConfig, sluice_config)
         return type;                                                                               \
     }
 
-DEFINE_ENUM(SluiceStatus, sluice_status, V(SLUICE_OK, "ok"), V(SLUICE_WOULD_BLOCK, "would-block"),
-            V(SLUICE_TOO_LARGE, "too-large"), V(SLUICE_NOT_READY, "not-ready"),
-            V(SLUICE_DROPPED_MALFORMED, "dropped-malformed"),
-            V(SLUICE_DROPPED_UNEXPECTED, "dropped-unexpected"),
-            V(SLUICE_DROPPED_UNVALIDATED, "dropped-unvalidated"),
-            V(SLUICE_DROPPED_FULL, "dropped-full"),
-            V(SLUICE_DROPPED_UNAUTHENTIC, "dropped-unauthentic"),
-            V(SLUICE_DROPPED_REPLAYED, "dropped-replayed"),
-            V(SLUICE_INVALID_ARGUMENT, "invalid-argument"),
-            V(SLUICE_INVALID_STATE, "invalid-state"), V(SLUICE_NO_ROOM, "no-room"),
-            V(SLUICE_KEY_EXHAUSTED, "key-exhausted"), V(SLUICE_UNSUPPORTED, "unsupported"),
-            V(SLUICE_ENDED, "ended"), V(SLUICE_NO_MEMORY, "no-memory"),
-            V(SLUICE_INTERNAL, "internal"))
+DEFINE_ENUM(
+    SluiceStatus, sluice_status, V(SLUICE_OK, "ok"), V(SLUICE_WOULD_BLOCK, "would-block"),
+    V(SLUICE_TOO_LARGE, "too-large"), V(SLUICE_NOT_READY, "not-ready"),
+    V(SLUICE_END_OF_STREAM, "end-of-stream"), V(SLUICE_DROPPED_MALFORMED, "dropped-malformed"),
+    V(SLUICE_DROPPED_UNEXPECTED, "dropped-unexpected"),
+    V(SLUICE_DROPPED_UNVALIDATED, "dropped-unvalidated"), V(SLUICE_DROPPED_FULL, "dropped-full"),
+    V(SLUICE_DROPPED_UNAUTHENTIC, "dropped-unauthentic"),
+    V(SLUICE_DROPPED_REPLAYED, "dropped-replayed"), V(SLUICE_INVALID_ARGUMENT, "invalid-argument"),
+    V(SLUICE_INVALID_STATE, "invalid-state"), V(SLUICE_NO_ROOM, "no-room"),
+    V(SLUICE_KEY_EXHAUSTED, "key-exhausted"), V(SLUICE_UNSUPPORTED, "unsupported"),
+    V(SLUICE_ENDED, "ended"), V(SLUICE_NO_MEMORY, "no-memory"), V(SLUICE_INTERNAL, "internal"))
 
 DEFINE_ENUM(SluiceRole, sluice_role, V(SLUICE_ROLE_AUTO, "auto"), V(SLUICE_ROLE_CLIENT, "client"),
             V(SLUICE_ROLE_SERVER, "server"))
@@ -83,7 +81,8 @@ DEFINE_ENUM(SluiceEndReason, sluice_end_reason, V(SLUICE_END_LOCAL_CLOSE, "local
             V(SLUICE_END_NO_SRTP_PROFILE, "no-srtp-profile"),
             V(SLUICE_END_ROLE_CONFLICT, "role-conflict"),
             V(SLUICE_END_WEAK_HANDSHAKE, "weak-handshake"), V(SLUICE_END_PROTOCOL, "protocol"),
-            V(SLUICE_END_NO_MEMORY, "no-memory"))
+            V(SLUICE_END_NO_MEMORY, "no-memory"), V(SLUICE_END_TRUNCATED, "truncated"),
+            V(SLUICE_END_CERTIFICATE, "certificate"))
 
 DEFINE_ENUM(SluiceLogLevel, sluice_log_level, V(SLUICE_LOG_ERROR, "error"),
             V(SLUICE_LOG_INFO, "info"), V(SLUICE_LOG_DEBUG, "debug"))
