@@ -214,9 +214,9 @@ static void test_back_pressure(void)
 
     pair_connect(pair);
     /* All of it goes at once, and the receiver is this same thread. */
-    g_assert_true(
-        g_socket_set_option(nice_agent_get_selected_socket(pair->b.agent, pair->b.stream, 1),
-                            SOL_SOCKET, SO_RCVBUF, 1048576, NULL));
+    GSocket *socket = nice_agent_get_selected_socket(pair->b.agent, pair->b.stream, 1);
+    g_assert_true(g_socket_set_option(socket, SOL_SOCKET, SO_RCVBUF, 1048576, NULL));
+    g_object_unref(socket);
     b->on_packet = check_order;
     next_in_order = TRUE;
     next_number = 0;
