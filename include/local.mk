@@ -9,6 +9,7 @@ core_headers = \
 	include/sluice/stats.h \
 	include/sluice/stream-config.h \
 	include/sluice/stream.h \
+	include/sluice/timers.h \
 	include/sluice/transport.h \
 	include/sluice/types.h
 glib_headers = \

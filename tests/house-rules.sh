@@ -10,7 +10,7 @@ max_function=60
 # The rooms of the core, a level a line, from the bottom up. A file includes headers of its own level or
 # of a lower one; nothing points up.
 rooms='
-record fingerprint classify text byte-queue
+record fingerprint classify text timers byte-queue
 certificate ssl-pump
 config stream-config datagram-bio stream-bio dtls-clock output inbox event-queue
 record-guard client-hello flight end

@@ -11,6 +11,7 @@
 #include <sluice/stats.h>
 #include <sluice/stream-config.h>
 #include <sluice/stream.h>
+#include <sluice/timers.h>
 #include <sluice/transport.h>
 #include <sluice/types.h>
 #include <sluice/version.h>

@@ -49,6 +49,7 @@ core_sources = \
 	src/core/stream-verify.c \
 	src/core/stream.c \
 	src/core/text.c \
+	src/core/timers.c \
 	src/core/transport-input.c \
 	src/core/transport-output.c \
 	src/core/transport.c \

@@ -26,7 +26,8 @@ core_tests += \
 	tests/core/test-srtp-foreign-init \
 	tests/core/test-srtp-vectors \
 	tests/core/test-ssl-pump \
-	tests/core/test-text
+	tests/core/test-text \
+	tests/core/test-timers
 check_PROGRAMS += $(core_tests)
 endif
 
