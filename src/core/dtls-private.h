@@ -29,6 +29,9 @@ struct SlDtls {
     SluiceTime heard_at;   /* when the first of the peer's newest flight came */
     SluiceTime rtt;        /* given by the caller, 0: unknown */
 
+    SluiceTime used_at;   /* when a finished connection was used last */
+    int buffers_released; /* OpenSSL's record buffers, some 33 KB, are given back */
+
     int flight_open;  /* the call that runs has begun a flight */
     int flight_recut; /* it is the last one once more, in smaller datagrams */
     int finished;

@@ -83,6 +83,7 @@ SlDtls *sl_dtls_new(SluiceConfig *config, SSL_CTX *ctx, SluiceRole role, SluiceT
     self->bio.write = sl_dtls_on_write;
     self->bio.context = self;
     self->alert.number = -1;
+    self->used_at = INT64_MIN / 2;
     sl_dtls_clock_init(&self->clock, first, config->handshake_deadline);
     if (!make_ssl(self, ctx)) {
         sl_dtls_free(self);
@@ -101,6 +102,36 @@ void sl_dtls_free(SlDtls *self)
     OPENSSL_free(self->peer_der);
     sluice_config_unref(self->config);
     free(self);
+}
+
+/* -- OpenSSL's record buffers ------------------------------------------------------------------------------- */
+
+/* Given back when the handshake is done, and after a lone record; kept inside a burst, where each record would take and
+ * give them. */
+#define BURST SLUICE_SECOND
+
+static void release_buffers(SlDtls *self)
+{
+    SluiceTime quiet = self->now - self->used_at;
+
+    if (!self->finished || self->over)
+        return;
+    self->used_at = self->now;
+    /* It refuses while something waits in them. */
+    if (quiet >= BURST && SSL_free_buffers(self->ssl))
+        self->buffers_released = 1;
+}
+
+/* Before what may write: into freed buffers that is a crash in OpenSSL. A read makes them by itself. 0: no memory. */
+static int need_buffers(SlDtls *self)
+{
+    if (self->buffers_released && !SSL_alloc_buffers(self->ssl)) {
+        self->no_memory = 1;
+        ERR_clear_error();
+        return 0;
+    }
+    self->buffers_released = 0;
+    return 1;
 }
 
 /* -- after each call into OpenSSL --------------------------------------------------------------------------- */
@@ -145,6 +176,7 @@ static SlDtlsResult settle(SlDtls *self, SlPumpResult result)
     }
     if (!self->over)
         sl_dtls_clock_read(&self->clock, self->ssl, self->now);
+    release_buffers(self);
     return outcome;
 }
 
@@ -163,6 +195,7 @@ static SlDtlsResult pump(SlDtls *self)
             self->sinks.stats->data_delivered++;
     }
     OPENSSL_cleanse(buffer, sizeof buffer);
+    self->buffers_released = 0;
     return settle(self, result);
 }
 
@@ -231,6 +264,8 @@ SlDtlsResult sl_dtls_handle_timeout(SlDtls *self, SluiceTime now)
     if (self->over || self->clock.due > now)
         return SL_DTLS_OK;
     enter(self, now);
+    if (!need_buffers(self))
+        return settle(self, SL_PUMP_FATAL);
     result = sl_pump_timeout(self->ssl, &self->error);
     if (result == SL_PUMP_WAIT && !self->finished &&
         !sl_dtls_clock_rearm(&self->clock, self->ssl, now)) {
@@ -259,9 +294,12 @@ SluiceStatus sl_dtls_send(SlDtls *self, SluiceTime now, const uint8_t *data, siz
     if (self->over)
         return SLUICE_ENDED;
     enter(self, now);
-    result = sl_pump_write(self->ssl, data, len, &self->error);
-    if (result == SL_PUMP_DONE && !self->no_memory)
-        return SLUICE_OK;
+    if (need_buffers(self)) {
+        result = sl_pump_write(self->ssl, data, len, &self->error);
+        release_buffers(self);
+        if (result == SL_PUMP_DONE && !self->no_memory)
+            return SLUICE_OK;
+    }
     self->over = 1;
     return SLUICE_ENDED;
 }
@@ -282,7 +320,8 @@ void sl_dtls_close(SlDtls *self, SluiceTime now)
         return;
     self->now = now;
     self->close_sent = 1;
-    (void)sl_pump_shutdown(self->ssl, &error);
+    if (need_buffers(self))
+        (void)sl_pump_shutdown(self->ssl, &error);
 }
 
 int sl_dtls_is_finished(const SlDtls *self) { return self->finished; }

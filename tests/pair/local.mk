@@ -8,6 +8,7 @@ pair_tests += \
 	tests/pair/test-allocations \
 	tests/pair/test-asked-to-renegotiate \
 	tests/pair/test-authentic-alerts \
+	tests/pair/test-buffers \
 	tests/pair/test-close \
 	tests/pair/test-connect \
 	tests/pair/test-cookie \
