@@ -23,6 +23,7 @@ SLUICE_BEGIN_DECLS
  * n = recv(fd, buffer, sizeof buffer, 0);
  * if (n > 0) sluice_stream_receive(s, buffer, n, &taken);   // give the rest again after reading
  * if (n == 0) sluice_stream_receive_end(s);
+ * // after every call (what came early waits in the stream): until it would block
  * while (sluice_stream_read(s, plain, sizeof plain, &got) == SLUICE_OK) use(plain, got);
  * // whenever there is something to say:
  * sluice_stream_write(s, data, len, &accepted);             // data + accepted is still the caller's
@@ -35,7 +36,7 @@ SLUICE_BEGIN_DECLS
  * sluice_stream_write() says; never write it again), ciphertext *produced* (it is the stream's, until the transport
  * has it) and ciphertext *taken* (what sluice_stream_pop_output() is told). Accepted does not mean sent.
  *
- * One thread at a time; different streams in different threads.
+ * One thread at a time; different streams in different threads. A call leaves the thread's OpenSSL error queue empty.
  */
 typedef struct SluiceStream SluiceStream;
 
@@ -59,8 +60,9 @@ SLUICE_API void sluice_stream_free(SluiceStream *self);
 
 /**
  * SluiceVerify:
- * @SLUICE_VERIFY_TRUST: an authority of the config has signed the peer's certificate and it is valid now; a client
- *   also wants it made out to the host of sluice_stream_set_host(). The default
+ * @SLUICE_VERIFY_TRUST: an authority of the config has signed the peer's certificate (or it was itself added as one)
+ *   and it is valid now; a client also wants it made out to the host of sluice_stream_set_host(). A server has to be told
+ *   whom it may trust: without authorities added, or the system's asked for, it does not start. The default
  * @SLUICE_VERIFY_FINGERPRINT: it has one of the fingerprints of sluice_stream_set_remote_fingerprints()
  * @SLUICE_VERIFY_ASK: the application looks at it (%SLUICE_STATE_UNVERIFIED) and calls sluice_stream_accept_peer()
  *
@@ -86,7 +88,8 @@ SLUICE_API SluiceStatus sluice_stream_set_verify(SluiceStream *self, SluiceVerif
 /**
  * sluice_stream_set_host: (skip)
  * @self: a client in %SLUICE_STATE_NEW
- * @host: a DNS name in ASCII form (sent as SNI, RFC 6066 section 3), or an IP address (not sent), 1..253 bytes; copied
+ * @host: a DNS name in ASCII form (sent as SNI, RFC 6066 section 3; its last label does not begin with a digit), or an IP
+ *   address (not sent), 1..253 bytes; copied
  *
  * Names the server: what %SLUICE_VERIFY_TRUST wants in its certificate (RFC 9525: the whole left-most label may be a
  * wildcard; the common name does not count).
@@ -119,7 +122,8 @@ SLUICE_API SluiceStatus sluice_stream_set_remote_fingerprints(SluiceStream *self
  * @len: its length
  *
  * Offers to resume that session, which saves the server's signature. The server may decline. The peer is judged again
- * by the certificate in the session. In TLS 1.3 a session is good for one connection (RFC 8446 appendix C.4).
+ * by the certificate in the session (name, fingerprint, its own dates; the authorities were asked when the session
+ * began). When that fails, %SLUICE_END_CERTIFICATE, drop the session and connect without it. In TLS 1.3 a session is good for one connection (RFC 8446 appendix C.4).
  *
  * Returns: %SLUICE_OK; %SLUICE_INVALID_ARGUMENT: it cannot be read, or comes from a config with other
  *   authorities; %SLUICE_INVALID_STATE
@@ -148,8 +152,8 @@ SLUICE_API SluiceStatus sluice_stream_set_message_limit(SluiceStream *self, size
  *
  * Starts the handshake: a client's ClientHello is in the output now. The config's handshake deadline counts from here.
  *
- * Returns: %SLUICE_OK; %SLUICE_INVALID_STATE: started before, or a client with %SLUICE_VERIFY_TRUST has no host;
- *   %SLUICE_NO_MEMORY, %SLUICE_ENDED
+ * Returns: %SLUICE_OK; %SLUICE_INVALID_STATE: started before, or a client with %SLUICE_VERIFY_TRUST has no host,
+ *   or a server with it asks for certificates and has no authorities; %SLUICE_NO_MEMORY, %SLUICE_ENDED
  */
 SLUICE_API SluiceStatus sluice_stream_start(SluiceStream *self, SluiceTime now);
 
@@ -166,7 +170,7 @@ SLUICE_API SluiceStatus sluice_stream_start(SluiceStream *self, SluiceTime now);
  * Returns: %SLUICE_OK: all of it was taken; %SLUICE_WOULD_BLOCK: only *@taken bytes, the input is full: read, then give
  *   the rest; %SLUICE_END_OF_STREAM: the peer has closed, nothing was taken; %SLUICE_ENDED: closed or failed, perhaps
  *   just now (*@taken is @len then): send what output is left, it may hold the alert that tells the peer;
- *   %SLUICE_INVALID_STATE: not started; %SLUICE_INVALID_ARGUMENT
+ *   %SLUICE_INVALID_STATE: not started, or after sluice_stream_receive_end(); %SLUICE_INVALID_ARGUMENT
  */
 SLUICE_API SluiceStatus sluice_stream_receive(SluiceStream *self, const uint8_t *data, size_t len,
                                               size_t *taken);
@@ -319,8 +323,8 @@ SLUICE_API void sluice_stream_release_buffers(SluiceStream *self);
  * sluice_stream_next_timeout: (skip)
  * @self: a stream
  *
- * Returns: when the handshake must be finished (or, in %SLUICE_STATE_UNVERIFIED, the peer verified), or
- *   %SLUICE_TIME_NEVER: no timer need run
+ * Returns: when the handshake must be finished (or, in %SLUICE_STATE_UNVERIFIED, the peer verified: both deadlines of
+ *   the config after the start), or %SLUICE_TIME_NEVER: no timer need run
  */
 SLUICE_API SluiceTime sluice_stream_next_timeout(const SluiceStream *self);
 
@@ -413,7 +417,7 @@ SLUICE_API SluiceStatus sluice_stream_get_peer_certificate(SluiceStream *self, s
  * @self: a stream with %SLUICE_VERIFY_TRUST or %SLUICE_VERIFY_ASK
  *
  * Returns: (transfer none): what %SLUICE_VERIFY_TRUST thinks of the peer's certificate: "ok", or OpenSSL's words
- *   ("self-signed certificate"); static
+ *   ("self-signed certificate"; "unspecified certificate verification error" while there is none); static
  */
 SLUICE_API const char *sluice_stream_get_verify_text(const SluiceStream *self);
 
@@ -442,7 +446,8 @@ SLUICE_API SluiceStatus sluice_stream_get_session(SluiceStream *self, uint8_t *s
  *
  * The exporter of RFC 5705 and RFC 8446 section 7.5 (channel binding of RFC 9266: "EXPORTER-Channel-Binding").
  *
- * Returns: %SLUICE_OK, %SLUICE_NOT_READY, %SLUICE_INVALID_ARGUMENT, %SLUICE_ENDED, %SLUICE_INTERNAL
+ * Returns: %SLUICE_OK; %SLUICE_NOT_READY: never connected; %SLUICE_UNSUPPORTED: TLS 1.2 without extended master secret,
+ *   where two connections may have the same keys (RFC 7627); %SLUICE_INVALID_ARGUMENT, %SLUICE_ENDED, %SLUICE_INTERNAL
  */
 SLUICE_API SluiceStatus sluice_stream_export(SluiceStream *self, const char *label,
                                              const uint8_t *context, size_t context_len,

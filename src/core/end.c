@@ -137,7 +137,7 @@ static const char *reason_sentence(SluiceEndReason reason)
     case SLUICE_END_DEADLINE:
         return "The handshake was not finished in time";
     case SLUICE_END_UNVERIFIED_DEADLINE:
-        return "No fingerprint came in time to verify the peer";
+        return "The peer was not verified in time";
     case SLUICE_END_FINGERPRINT_MISMATCH:
         return "The peer's certificate is not the announced one";
     case SLUICE_END_NO_SRTP_PROFILE:
@@ -257,10 +257,15 @@ const char *sluice_end_hint(const SluiceEnd *end)
     case SLUICE_END_DEADLINE:
         return deadline_hint(end);
     case SLUICE_END_UNVERIFIED_DEADLINE:
-        return "Set the remote fingerprint as soon as the peer's description arrives.";
+        return end->stream
+                   ? "Set the fingerprint, or accept the peer, as soon as it is known."
+                   : "Set the remote fingerprint as soon as the peer's description arrives.";
     case SLUICE_END_FINGERPRINT_MISMATCH:
-        return "Check that the a=fingerprint set here is from the peer's current description; if "
-               "it is, somebody is in the middle.";
+        return end->stream ? "Check that the fingerprint set here is that of the peer's present "
+                             "certificate; if it is, somebody is in the middle."
+                           : "Check that the a=fingerprint set here is from the peer's current "
+                             "description; if "
+                             "it is, somebody is in the middle.";
     case SLUICE_END_NO_SRTP_PROFILE:
         return "Give both ends a common SRTP profile (AEAD_AES_128_GCM, or AES128_CM_SHA1_80 for "
                "older peers), or none on both for data only.";

@@ -38,6 +38,7 @@ static SlPumpResult classify(SSL *ssl, int ret, SlPumpError *error)
         break;
     case SSL_ERROR_ZERO_RETURN:
         result = SL_PUMP_CLOSED;
+        keep_first_error(error);
         break;
     default:
         result = SL_PUMP_FATAL;
@@ -67,14 +68,22 @@ SlPumpResult sl_pump_read(SSL *ssl, void *buffer, size_t capacity, size_t *n, Sl
     return classify(ssl, ret, error);
 }
 
-SlPumpResult sl_pump_write(SSL *ssl, const void *data, size_t len, SlPumpError *error)
+SlPumpResult sl_pump_write_some(SSL *ssl, const void *data, size_t len, size_t *n,
+                                SlPumpError *error)
 {
-    size_t n = 0;
     int ret;
 
+    *n = 0;
     ERR_clear_error();
-    ret = SSL_write_ex(ssl, data, len, &n);
+    ret = SSL_write_ex(ssl, data, len, n);
     return classify(ssl, ret, error);
+}
+
+SlPumpResult sl_pump_write(SSL *ssl, const void *data, size_t len, SlPumpError *error)
+{
+    size_t n;
+
+    return sl_pump_write_some(ssl, data, len, &n, error);
 }
 
 SlPumpResult sl_pump_update_keys(SSL *ssl, int request, SlPumpError *error)

@@ -21,10 +21,13 @@ typedef struct {
     char reason[80]; /* OpenSSL's words for the first error, "" if it had none */
 } SlPumpError;
 
-/* @error is written for SL_PUMP_FATAL only. */
+/* @error is written for SL_PUMP_CLOSED and SL_PUMP_FATAL only. */
 SlPumpResult sl_pump_handshake(SSL *ssl, SlPumpError *error);
 SlPumpResult sl_pump_read(SSL *ssl, void *buffer, size_t capacity, size_t *n, SlPumpError *error);
 SlPumpResult sl_pump_write(SSL *ssl, const void *data, size_t len, SlPumpError *error);
+/* @n: how much became a record: perhaps less than @len, a peer may want smaller ones (RFC 6066 section 4). */
+SlPumpResult sl_pump_write_some(SSL *ssl, const void *data, size_t len, size_t *n,
+                                SlPumpError *error);
 /* TLS 1.3. @request: the peer is asked to do the same. */
 SlPumpResult sl_pump_update_keys(SSL *ssl, int request, SlPumpError *error);
 SlPumpResult sl_pump_shutdown(SSL *ssl, SlPumpError *error);

@@ -17,6 +17,8 @@ static int bio_write(BIO *bio, const char *data, int len)
     BIO_clear_retry_flags(bio);
     if (len <= 0)
         return 0;
+    if (self->closed)
+        return len;
     self->blocked = sl_byte_queue_len(&self->out) + (size_t)len > self->out_max;
     if (self->blocked) {
         BIO_set_retry_write(bio);

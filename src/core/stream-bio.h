@@ -14,6 +14,7 @@ typedef struct {
     size_t out_max;    /* beyond it nothing is taken from OpenSSL */
     uint64_t produced; /* bytes that OpenSSL has written so far */
     int blocked;       /* the last write found no room */
+    int closed; /* close_notify has gone: what OpenSSL still says (an answer to a key update) must not follow it */
     int no_memory;
 } SlStreamBio;
 

@@ -217,6 +217,8 @@ static int set_trust(const SlStreamSettings *self, SSL_CTX *ctx)
             /* tells a client which certificate will do (RFC 8446 section 4.2.4) */
             !SSL_CTX_add_client_CA(ctx, sk_X509_value(self->authorities, i)))
             return 0;
+    /* Who was added is believed, whether somebody above has signed it or not. */
+    X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(ctx), X509_V_FLAG_PARTIAL_CHAIN);
     if (self->system_trust == 1 || (self->system_trust < 0 && n == 0))
         return SSL_CTX_set_default_verify_paths(ctx);
     return 1;

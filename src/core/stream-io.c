@@ -26,6 +26,8 @@ SluiceStatus sluice_stream_receive(SluiceStream *self, const uint8_t *data, size
         return SLUICE_INVALID_ARGUMENT;
     if (self->state == SLUICE_STATE_NEW)
         return SLUICE_INVALID_STATE;
+    if (self->state == SLUICE_STATE_FAILED)
+        return SLUICE_ENDED;
     if (self->peer_closed)
         return SLUICE_END_OF_STREAM;
     if (sl_stream_has_ended(self))
@@ -145,7 +147,12 @@ static size_t largest_record(const SluiceStream *self)
 {
     size_t limit = self->message_limit;
 
-    return limit && limit < RECORD_MAX + EXPANSION ? limit - EXPANSION : RECORD_MAX;
+    /* The peer may have asked for small ones: 2^9 to 2^12 bytes (RFC 6066 section 4). */
+    const SSL_SESSION *session = SSL_get_session(self->ssl);
+    unsigned code = session ? SSL_SESSION_get_max_fragment_length(session) : 0;
+    size_t most = code >= 1 && code <= 4 ? (size_t)256 << code : RECORD_MAX;
+
+    return limit && limit < most + EXPANSION ? limit - EXPANSION : most;
 }
 
 /* How much of @len may become the next record. Crumbs of room are left alone: a record of a few bytes for each
@@ -188,15 +195,15 @@ SluiceStatus sluice_stream_write(SluiceStream *self, const uint8_t *data, size_t
     status = may_pass(self);
     if (status != SLUICE_OK)
         return status;
-    if (self->state == SLUICE_STATE_CLOSED || self->close_asked)
+    if (self->close_asked)
         return SLUICE_INVALID_STATE;
-    if (!sl_stream_need_buffers(self))
+    if (self->state == SLUICE_STATE_CLOSED || !sl_stream_need_buffers(self))
         return SLUICE_ENDED;
     while (len) {
         n = next_record(self, len);
         if (n == 0)
             return SLUICE_WOULD_BLOCK;
-        switch (sl_pump_write(self->ssl, data, n, &error)) {
+        switch (sl_pump_write_some(self->ssl, data, n, &n, &error)) {
         case SL_PUMP_DONE:
             break;
         case SL_PUMP_WAIT:
@@ -221,10 +228,13 @@ size_t sluice_stream_writable(const SluiceStream *self)
 {
     size_t most, waiting, room, sum = 0, n;
 
-    if (!self || self->state != SLUICE_STATE_CONNECTED || self->close_asked)
+    if (!self || self->state != SLUICE_STATE_CONNECTED || self->close_asked ||
+        SSL_in_init(self->ssl)) /* a message of the peer's is not whole */
         return 0;
     most = self->config->stream.output_bytes;
     waiting = sl_byte_queue_len(&self->bio.out);
+    if (SSL_get_key_update_type(self->ssl) != SSL_KEY_UPDATE_NONE)
+        waiting += RECORD_HEADER + EXPANSION; /* the answer to the peer's goes first */
     while (waiting + EXPANSION < most) {
         room = most - waiting - EXPANSION;
         n = room < largest_record(self) ? room : largest_record(self);
@@ -238,6 +248,7 @@ size_t sluice_stream_writable(const SluiceStream *self)
 
 SluiceStatus sluice_stream_update_keys(SluiceStream *self, int request)
 {
+    SlPumpError error;
     SluiceStatus status;
 
     if (!self)
@@ -253,6 +264,16 @@ SluiceStatus sluice_stream_update_keys(SluiceStream *self, int request)
         return SLUICE_WOULD_BLOCK;
     if (!sl_stream_need_buffers(self))
         return SLUICE_ENDED;
+    /* Inside a message of the peer's OpenSSL refuses, and that must not be the end. */
+    if (SSL_in_init(self->ssl)) {
+        SlPumpResult result = sl_pump_handshake(self->ssl, &error);
+        if (result == SL_PUMP_WAIT)
+            return SLUICE_WOULD_BLOCK;
+        if (result != SL_PUMP_DONE) {
+            sl_stream_fail_by(self, &error);
+            return SLUICE_ENDED;
+        }
+    }
     return change_keys(self, request != 0) ? SLUICE_OK : SLUICE_ENDED;
 }
 
@@ -342,8 +363,9 @@ SluiceStatus sluice_stream_set_message_limit(SluiceStream *self, size_t bytes)
         return SLUICE_INVALID_STATE;
     self->message_limit = bytes;
     /* What OpenSSL says by itself, too; its least is 512. */
-    if (bytes && bytes < RECORD_MAX + EXPANSION &&
-        !SSL_set_max_send_fragment(self->ssl,
+    if (bytes == 0 || bytes > RECORD_MAX + EXPANSION)
+        bytes = RECORD_MAX + EXPANSION; /* an earlier limit may have been lower */
+    if (!SSL_set_max_send_fragment(self->ssl,
                                    (long)(bytes < 512 + EXPANSION ? 512 : bytes - EXPANSION)))
         return SLUICE_INTERNAL;
     return SLUICE_OK;

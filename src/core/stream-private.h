@@ -61,6 +61,8 @@ void sl_stream_fail(SluiceStream *self, SluiceEndReason reason, const char *word
 /* Ends it by what a call into OpenSSL has come to. */
 void sl_stream_fail_by(SluiceStream *self, const SlPumpError *error);
 int sl_stream_has_ended(const SluiceStream *self);
+/* The state it is in or, if it has ended, was in. */
+SluiceState sl_stream_phase(const SluiceStream *self);
 /* Goes on with what waits for input or room: the handshake, a close_notify. */
 void sl_stream_advance(SluiceStream *self);
 /* Both have said close_notify? */
@@ -76,6 +78,9 @@ int sl_stream_on_verify(X509_STORE_CTX *store, void *context);
 int sl_stream_ask_for_peer(SluiceStream *self);
 /* After it: UNVERIFIED, CONNECTED or FAILED. */
 void sl_stream_judge_peer(SluiceStream *self);
+
+/* Ends a stream whose peer takes it for open: close_notify tells it that much. */
+void sl_stream_refuse(SluiceStream *self, SluiceEndReason reason, const char *words);
 
 /* -- stream-session.c */
 

@@ -55,7 +55,7 @@ SluiceStatus sluice_stream_get_session(SluiceStream *self, uint8_t *session, siz
     room = session ? *len : 0;
     *len = 0;
     /* FAILED has a state above CONNECTED, and is no better than unverified. */
-    if (!self->session || self->state < SLUICE_STATE_CONNECTED ||
+    if (!self->session || sl_stream_phase(self) < SLUICE_STATE_CONNECTED ||
         self->state == SLUICE_STATE_FAILED)
         return SLUICE_NOT_READY;
     ERR_set_mark();
@@ -79,8 +79,11 @@ SluiceStatus sluice_stream_export(SluiceStream *self, const char *label, const u
         return SLUICE_INVALID_ARGUMENT;
     if (self->state == SLUICE_STATE_FAILED)
         return SLUICE_ENDED;
-    if (self->state < SLUICE_STATE_CONNECTED)
+    if (sl_stream_phase(self) < SLUICE_STATE_CONNECTED)
         return SLUICE_NOT_READY;
+    /* Without it two connections can have the same keys (RFC 9266 section 4.2, RFC 7627). */
+    if (SSL_version(self->ssl) == TLS1_2_VERSION && SSL_get_extms_support(self->ssl) != 1)
+        return SLUICE_UNSUPPORTED;
     ERR_set_mark();
     ok = SSL_export_keying_material(self->ssl, out, out_len, label, strlen(label), context,
                                     context_len, context != NULL) == 1;
@@ -115,7 +118,7 @@ SluiceStatus sluice_stream_get_info(const SluiceStream *self, SluiceStreamInfo *
     memset(&known, 0, sizeof known);
     ERR_set_mark();
     /* Before the handshake is finished OpenSSL's answers may still change. */
-    if (SSL_is_init_finished(self->ssl) || self->state >= SLUICE_STATE_UNVERIFIED)
+    if (sl_stream_phase(self) >= SLUICE_STATE_UNVERIFIED)
         note_agreement(self, &known);
     ERR_pop_to_mark();
     known.read_closed = self->peer_closed;

@@ -56,7 +56,8 @@ static int is_dns_name(const char *host)
             return 0;
         }
     }
-    return label > 0;
+    /* Nor an address in another spelling (127.1, 0x7f.1), which is no name: RFC 3696 section 2. */
+    return label > 0 && !isdigit((unsigned char)host[len - label]);
 }
 
 SluiceStatus sluice_stream_set_host(SluiceStream *self, const char *host)
@@ -167,7 +168,7 @@ int sl_stream_on_verify(X509_STORE_CTX *store, void *context)
 
 /* -- after the handshake ------------------------------------------------------------------------------------ */
 
-static void refuse(SluiceStream *self, SluiceEndReason reason, const char *words)
+void sl_stream_refuse(SluiceStream *self, SluiceEndReason reason, const char *words)
 {
     SlPumpError error;
 
@@ -183,6 +184,8 @@ static long judge_session(SluiceStream *self, X509 *x509)
     long result = SSL_get_verify_result(self->ssl);
     const char *host = self->peer.host;
 
+    if (result == X509_V_OK && X509_cmp_current_time(X509_get0_notAfter(x509)) <= 0)
+        result = X509_V_ERR_CERT_HAS_EXPIRED;
     if (result != X509_V_OK || !host)
         return result;
     if (self->peer.host_is_address)
@@ -207,7 +210,8 @@ static void judge_fingerprint(SluiceStream *self, X509 *x509)
     if (match > 0)
         sl_stream_enter(self, SLUICE_STATE_CONNECTED);
     else
-        refuse(self, match < 0 ? SLUICE_END_NO_MEMORY : SLUICE_END_FINGERPRINT_MISMATCH, "");
+        sl_stream_refuse(self, match < 0 ? SLUICE_END_NO_MEMORY : SLUICE_END_FINGERPRINT_MISMATCH,
+                         "");
 }
 
 void sl_stream_judge_peer(SluiceStream *self)
@@ -224,9 +228,10 @@ void sl_stream_judge_peer(SluiceStream *self)
         sl_stream_enter(self, SLUICE_STATE_UNVERIFIED);
     } else if (!x509 && (self->role == SLUICE_ROLE_CLIENT ||
                          self->config->stream.client_auth == SLUICE_CLIENT_AUTH_REQUIRE)) {
-        refuse(self, SLUICE_END_CERTIFICATE, "no certificate");
+        sl_stream_refuse(self, SLUICE_END_CERTIFICATE, "no certificate");
     } else if (x509 && self->verify_error != X509_V_OK) {
-        refuse(self, SLUICE_END_CERTIFICATE, X509_verify_cert_error_string(self->verify_error));
+        sl_stream_refuse(self, SLUICE_END_CERTIFICATE,
+                         X509_verify_cert_error_string(self->verify_error));
     } else {
         sl_stream_enter(self, SLUICE_STATE_CONNECTED);
     }
@@ -241,7 +246,7 @@ SluiceStatus sluice_stream_accept_peer(SluiceStream *self, int accept)
     if (accept)
         sl_stream_enter(self, SLUICE_STATE_CONNECTED);
     else
-        refuse(self, SLUICE_END_CERTIFICATE, "the application did not accept it");
+        sl_stream_refuse(self, SLUICE_END_CERTIFICATE, "the application did not accept it");
     return SLUICE_OK;
 }
 
@@ -285,7 +290,7 @@ SluiceStatus sluice_stream_get_peer_certificate(SluiceStream *self, size_t index
 
     if (!self || !der || !len)
         return SLUICE_INVALID_ARGUMENT;
-    if (self->state < SLUICE_STATE_UNVERIFIED)
+    if (sl_stream_phase(self) < SLUICE_STATE_UNVERIFIED)
         return SLUICE_NOT_READY;
     x509 = SSL_get0_peer_certificate(self->ssl);
     chain = SSL_get_peer_cert_chain(self->ssl);

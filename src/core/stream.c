@@ -94,6 +94,7 @@ SluiceStream *sluice_stream_new(SluiceConfig *config, SluiceRole role)
     self->role = role;
     self->id = sl_next_id();
     self->alert.number = -1;
+    self->verify_error = X509_V_ERR_UNSPECIFIED; /* until somebody has looked */
     self->records_left = SL_STREAM_RECORDS_MAX;
     self->bio.out_max = config->stream.output_bytes + SL_STREAM_RESERVE;
     self->handshake_deadline = self->unverified_deadline = SLUICE_TIME_NEVER;
@@ -134,6 +135,11 @@ int sl_stream_has_ended(const SluiceStream *self)
     return self->state == SLUICE_STATE_CLOSED || self->state == SLUICE_STATE_FAILED;
 }
 
+SluiceState sl_stream_phase(const SluiceStream *self)
+{
+    return sl_stream_has_ended(self) ? self->end.phase : self->state;
+}
+
 static void set_end(SluiceStream *self, SluiceEndReason reason, const char *words)
 {
     self->end.reason = reason;
@@ -157,7 +163,10 @@ void sl_stream_fail(SluiceStream *self, SluiceEndReason reason, const char *word
 
 void sl_stream_fail_by(SluiceStream *self, const SlPumpError *error)
 {
-    const int fatal = self->alert.number > 0 && self->alert.level == 2;
+    /* In TLS 1.3 the level says nothing (RFC 8446 section 6). */
+    const int fatal = self->alert.number > 0 &&
+                      (self->alert.level == 2 || (SSL_version(self->ssl) == TLS1_3_VERSION &&
+                                                  self->alert.number != SSL_AD_USER_CANCELLED));
 
     if (error->no_memory || self->bio.no_memory)
         sl_stream_fail(self, SLUICE_END_NO_MEMORY, error->reason);
@@ -202,7 +211,10 @@ SluiceStatus sluice_stream_start(SluiceStream *self, SluiceTime now)
         return SLUICE_INVALID_ARGUMENT;
     if (self->state != SLUICE_STATE_NEW ||
         (self->role == SLUICE_ROLE_CLIENT && self->peer.how == SLUICE_VERIFY_TRUST &&
-         !self->peer.host))
+         !self->peer.host) ||
+        (self->role == SLUICE_ROLE_SERVER && self->peer.how == SLUICE_VERIFY_TRUST &&
+         self->config->stream.client_auth != SLUICE_CLIENT_AUTH_NONE &&
+         !self->config->stream.authorities && self->config->stream.system_trust != 1))
         return SLUICE_INVALID_STATE;
     config = self->config;
     if (!sl_stream_ask_for_peer(self))
@@ -251,14 +263,15 @@ static void say_close(SluiceStream *self)
         result = sl_pump_shutdown(self->ssl, &error);
     switch (result) {
     case SL_PUMP_DONE:
-    case SL_PUMP_CLOSED:
         self->close_sent = 1;
+        self->bio.closed = 1;
         if (!self->peer_closed)
             self->end.reason = SLUICE_END_LOCAL_CLOSE;
         sl_stream_check_closed(self);
         break;
     case SL_PUMP_WAIT: /* no room */
         break;
+    case SL_PUMP_CLOSED: /* in the middle of a message of its own */
     case SL_PUMP_FATAL:
     default:
         sl_stream_fail_by(self, &error);
@@ -281,6 +294,10 @@ SluiceStatus sluice_stream_shutdown(SluiceStream *self)
     if (self->state == SLUICE_STATE_FAILED)
         return SLUICE_ENDED;
     if (self->state < SLUICE_STATE_CONNECTED) {
+        SlPumpError error;
+        /* The peer takes the connection for open: it is told. */
+        if (self->state == SLUICE_STATE_UNVERIFIED && sl_stream_need_buffers(self))
+            (void)sl_pump_shutdown(self->ssl, &error);
         set_end(self, SLUICE_END_LOCAL_CLOSE, "");
         sl_stream_enter(self, SLUICE_STATE_CLOSED);
     }
@@ -304,11 +321,12 @@ SluiceStatus sluice_stream_handle_timeout(SluiceStream *self, SluiceTime now)
 {
     if (!self)
         return SLUICE_INVALID_ARGUMENT;
-    if (now >= sluice_stream_next_timeout(self))
-        sl_stream_fail(self,
-                       self->state == SLUICE_STATE_CONNECTING ? SLUICE_END_DEADLINE
-                                                              : SLUICE_END_UNVERIFIED_DEADLINE,
-                       "");
+    if (now >= sluice_stream_next_timeout(self)) {
+        if (self->state == SLUICE_STATE_UNVERIFIED)
+            sl_stream_refuse(self, SLUICE_END_UNVERIFIED_DEADLINE, "");
+        else
+            sl_stream_fail(self, SLUICE_END_DEADLINE, "");
+    }
     return sl_stream_has_ended(self) ? SLUICE_ENDED : SLUICE_OK;
 }
 
