@@ -6,6 +6,7 @@ core_headers = \
 	include/sluice/event.h \
 	include/sluice/openssl.h \
 	include/sluice/sluice.h \
+	include/sluice/srtp-engine.h \
 	include/sluice/stats.h \
 	include/sluice/stream-config.h \
 	include/sluice/stream.h \

@@ -110,3 +110,27 @@ AC_DEFUN([SLUICE_CHECK_PYTHON], [
   AC_SUBST([PYTHON_GI])
   AC_SUBST([PYTHON_TESTS], [${PYTHON_GI:-$PYTHON3}])
   AM_CONDITIONAL([HAVE_PYTHON], [test -n "$PYTHON_TESTS"])])
+
+# SLUICE_CHECK_PLAIN_SHA1
+# Puts -DSL_PLAIN_SHA1 into OPENSSL_API_FLAGS where OpenSSL was built with its deprecated calls and
+# --disable-deprecated-openssl does not forbid them.
+AC_DEFUN([SLUICE_CHECK_PLAIN_SHA1], [
+  AC_MSG_CHECKING([whether OpenSSL has the plain SHA-1 calls])
+  sluice_save_CPPFLAGS=$CPPFLAGS
+  sluice_save_LIBS=$LIBS
+  CPPFLAGS="$CPPFLAGS $CRYPTO_CFLAGS -DOPENSSL_SUPPRESS_DEPRECATED"
+  LIBS="$CRYPTO_LIBS $LIBS"
+  AC_LINK_IFELSE([AC_LANG_PROGRAM([[#include <openssl/sha.h>]],
+                   [[SHA_CTX hash; unsigned char digest[SHA_DIGEST_LENGTH];
+                     return SHA1_Init(&hash) != 1 || SHA1_Update(&hash, "", 0) != 1 ||
+                            SHA1_Final(digest, &hash) != 1;]])],
+                 [sluice_plain_sha1=yes], [sluice_plain_sha1=no])
+  AC_MSG_RESULT([$sluice_plain_sha1])
+  CPPFLAGS=$sluice_save_CPPFLAGS
+  LIBS=$sluice_save_LIBS
+  AS_IF([test "$enable_deprecated_openssl$sluice_plain_sha1" = yesno],
+        [AC_MSG_ERROR([this OpenSSL was built without its deprecated calls])])
+  AS_IF([test "$enable_deprecated_openssl" = no], [sluice_plain_sha1=no])
+  enable_deprecated_openssl=$sluice_plain_sha1
+  AS_IF([test "$sluice_plain_sha1" = yes],
+        [OPENSSL_API_FLAGS="$OPENSSL_API_FLAGS -DSL_PLAIN_SHA1"])])

@@ -138,6 +138,22 @@ SLUICE_API SluiceStatus sluice_config_set_allow_unvalidated(SluiceConfig *self, 
 SLUICE_API SluiceStatus sluice_config_set_allow_sha1(SluiceConfig *self, int allow);
 
 /**
+ * sluice_config_set_stock_srtp_ciphers:
+ * @self: a config
+ * @stock: 1: transports of this config leave libsrtp2's ciphers as they are, which may be many times slower
+ *   (sluice/srtp-engine.h). 0 (default): the first of them puts OpenSSL's in
+ *
+ * For programs that use libsrtp2 themselves and want their own sessions untouched. Ciphers belong to the process: they
+ * are put in when a transport is made of any config that does not say 1, and nothing takes them out again, so
+ * every config of the process has to say it. SLUICE_STOCK_SRTP_CIPHERS=1 in the environment, read once when the first
+ * transport is made, says it for all. Where configs differ, make a transport of one that puts them in before other threads
+ * use libsrtp2, which has no lock around its list of ciphers.
+ *
+ * Returns: %SLUICE_OK, %SLUICE_INVALID_STATE
+ */
+SLUICE_API SluiceStatus sluice_config_set_stock_srtp_ciphers(SluiceConfig *self, int stock);
+
+/**
  * sluice_config_set_replay_window:
  * @self: a config
  * @packets: SRTP replay window, 64..32767; default 1024, which suits retransmission on request

@@ -213,6 +213,15 @@ SluiceStatus sluice_config_set_allow_sha1(SluiceConfig *self, int allow)
     return status;
 }
 
+SluiceStatus sluice_config_set_stock_srtp_ciphers(SluiceConfig *self, int stock)
+{
+    SluiceStatus status = sl_config_check_setter(self);
+
+    if (status == SLUICE_OK)
+        self->stock_srtp_ciphers = stock != 0;
+    return status;
+}
+
 SluiceStatus sluice_config_set_replay_window(SluiceConfig *self, unsigned packets)
 {
     SluiceStatus status = sl_config_check_setter(self);

@@ -35,6 +35,11 @@ core_sources = \
 	src/core/record-guard.h \
 	src/core/record.c \
 	src/core/record.h \
+	src/core/srtp-openssl-aes.c \
+	src/core/srtp-openssl-hmac.c \
+	src/core/srtp-openssl-vectors.c \
+	src/core/srtp-openssl.c \
+	src/core/srtp-openssl.h \
 	src/core/srtp.c \
 	src/core/srtp.h \
 	src/core/ssl-pump.c \
@@ -72,6 +77,8 @@ libsluice_1_0_la_LDFLAGS = $(library_ldflags)
 libsluice_1_0_la_DEPENDENCIES = libsluice-core.la $(core_map)
 if HAVE_VERSION_SCRIPT
 libsluice_1_0_la_LDFLAGS += -Wl,--version-script=$(srcdir)/$(core_map)
+# libsrtp's kernel keeps pointers to srtp-openssl: the code has to stay when a plugin that brought it goes.
+libsluice_1_0_la_LDFLAGS += -Wl,-z,nodelete
 endif
 
 pkgconfig_DATA += src/core/sluice-1.0.pc

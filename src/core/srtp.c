@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "srtp.h"
 
+#include "srtp-openssl.h"
+
 #include <openssl/crypto.h>
 #include <srtp2/srtp.h>
 
@@ -119,7 +121,7 @@ static void init_library(void)
     }
 }
 
-int sl_srtp_prepare(void)
+int sl_srtp_prepare(const SluiceConfig *config, uint64_t transport_id)
 {
     int ready;
 
@@ -127,6 +129,8 @@ int sl_srtp_prepare(void)
     if (!init_worked) /* memory may have run out the last time */
         init_library();
     ready = init_worked;
+    if (ready)
+        sl_srtp_openssl_put_in(config, transport_id);
     pthread_mutex_unlock(&init_lock);
     return ready;
 }
@@ -145,7 +149,7 @@ SluiceStatus sl_srtp_new(const SluiceSrtpKeys *keys, unsigned replay_window, SlS
     srtp_err_status_t status;
 
     *out = NULL;
-    if (!sl_srtp_prepare() || !profile || keys->key_len != profile->key_len ||
+    if (!sl_srtp_prepare(NULL, 0) || !profile || keys->key_len != profile->key_len ||
         keys->salt_len != profile->salt_len)
         return SLUICE_INTERNAL;
     self = calloc(1, sizeof *self);

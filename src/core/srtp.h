@@ -2,7 +2,7 @@
 #ifndef SL_SRTP_H
 #define SL_SRTP_H
 
-/* Two libsrtp sessions, inbound and outbound, of one generation of keys. The only place that knows libsrtp2. */
+/* Two libsrtp sessions, inbound and outbound, of one generation of keys. With srtp-openssl the only place that knows libsrtp2. */
 
 #include <sluice/transport.h>
 
@@ -16,8 +16,9 @@ int sl_srtp_key_lengths(SluiceSrtpProfile profile, size_t *key_len, size_t *salt
 void sl_srtp_split_keys(SluiceRole role, const uint8_t *material, SluiceSrtpKeys *keys);
 
 /* Makes libsrtp ready, once a process. Its self tests take 10 to 20 ms: called when a transport is made, so that no
- * handshake waits for them. sl_srtp_new() calls it too. 1: it is ready. Any thread. */
-int sl_srtp_prepare(void);
+ * handshake waits for them. sl_srtp_new() calls it too, without a config (NULL). Puts OpenSSL's ciphers in unless
+ * @config says otherwise, and what was refused into its log. 1: it is ready. Any thread. */
+int sl_srtp_prepare(const SluiceConfig *config, uint64_t transport_id);
 
 /* SLUICE_OK, SLUICE_NO_MEMORY, SLUICE_INTERNAL. New keys mean a new object: srtp_update keeps ROC and replay state. */
 SluiceStatus sl_srtp_new(const SluiceSrtpKeys *keys, unsigned replay_window, SlSrtp **out);

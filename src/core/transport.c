@@ -21,9 +21,9 @@ SluiceTransport *sluice_transport_new(SluiceConfig *config)
         free(self);
         return NULL;
     }
-    if (config->n_profiles)
-        (void)sl_srtp_prepare(); /* if it is not ready the handshake says so */
     self->id = sl_next_id();
+    if (config->n_profiles)
+        (void)sl_srtp_prepare(config, self->id); /* if it is not ready the handshake says so */
     self->config = sluice_config_ref(config);
     self->ctx = ctx;
     self->deadline = SLUICE_TIME_NEVER;

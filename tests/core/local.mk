@@ -24,6 +24,9 @@ core_tests += \
 	tests/core/test-record-guard-openssl \
 	tests/core/test-srtp \
 	tests/core/test-srtp-foreign-init \
+	tests/core/test-srtp-openssl \
+	tests/core/test-srtp-openssl-packets \
+	tests/core/test-srtp-openssl-vectors \
 	tests/core/test-srtp-vectors \
 	tests/core/test-ssl-pump \
 	tests/core/test-text \
@@ -34,6 +37,9 @@ endif
 # A bare OpenSSL at the other end.
 ssl_peer = tests/core/ssl-peer.c tests/core/ssl-peer.h
 tests_core_test_client_hello_SOURCES = tests/core/test-client-hello.c $(ssl_peer)
+
+tests_core_test_srtp_openssl_packets_SOURCES = tests/core/test-srtp-openssl-packets.c $(ssl_peer) \
+	$(heap_sources)
 
 # Records made by hand, keys in every form.
 guard_records = tests/core/guard-records.c tests/core/guard-records.h
