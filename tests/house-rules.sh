@@ -96,6 +96,6 @@ nothing "each file names its licence" without_licence
 
 # Time is an argument there; a test that waits for a clock fails on a slow machine and wastes a fast one.
 waits='\b(sleep|usleep|nanosleep|clock_nanosleep|g_usleep|poll|ppoll|select|pselect|alarm|setitimer)'
-nothing "tests of the core and of pairs wait for no clock" grep -nE "$waits *\\(" tests/core/*.c tests/pair/*.c
-nothing "they open no socket" grep -nE '\b(socket|bind|connect|listen) *\(' tests/core/*.c tests/pair/*.c
+nothing "tests of the core and of pairs wait for no clock" grep -nE "$waits *\\(" tests/core/*.c tests/pair/*.c tests/stream/*.c
+nothing "they open no socket" grep -nE '\b(socket|bind|connect|listen) *\(' tests/core/*.c tests/pair/*.c tests/stream/*.c
 tap_done

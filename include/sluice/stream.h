@@ -275,7 +275,8 @@ SLUICE_API SluiceStatus sluice_stream_pop_output(SluiceStream *self, size_t byte
 /**
  * sluice_stream_accept_peer: (skip)
  * @self: a stream with %SLUICE_VERIFY_ASK in %SLUICE_STATE_UNVERIFIED
- * @accept: 1: the peer is who it should be, 0: it is not (the stream has failed: %SLUICE_END_CERTIFICATE)
+ * @accept: 1: the peer is who it should be, 0: it is not (the stream has failed: %SLUICE_END_CERTIFICATE;
+ *   TLS has no alert to tell the peer at this point, it gets close_notify)
  *
  * Answers the question that %SLUICE_STATE_UNVERIFIED asks; sluice_stream_get_peer_certificate() and
  * sluice_stream_get_verify_text() help.
@@ -290,8 +291,9 @@ SLUICE_API SluiceStatus sluice_stream_accept_peer(SluiceStream *self, int accept
  *
  * Says close_notify: all that was accepted goes before it, nothing is accepted after it. The other direction stays open:
  * read on until %SLUICE_END_OF_STREAM (in TLS 1.2 a peer may answer with its close_notify at once, RFC 5246 section 7.2.1).
- * When both have said it the state is %SLUICE_STATE_CLOSED. Before the handshake is finished it ends the stream at once. Send
- * the output that is left. Twice is harmless.
+ * When both have said it the state is %SLUICE_STATE_CLOSED. No alert can follow it: should what the peer still
+ * sends be bad, the stream fails and the peer only sees the transport end. Before the handshake is finished it ends the stream
+ * at once. Send the output that is left. Twice is harmless.
  *
  * Returns: %SLUICE_OK, %SLUICE_ENDED
  */

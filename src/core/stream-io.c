@@ -50,6 +50,7 @@ SluiceStatus sluice_stream_receive(SluiceStream *self, const uint8_t *data, size
         len -= room;
         sl_stream_advance(self);
         if (sl_stream_has_ended(self)) {
+            self->received += len;
             *taken += len;
             return SLUICE_ENDED;
         }
@@ -122,6 +123,10 @@ SluiceStatus sluice_stream_read(SluiceStream *self, uint8_t *buffer, size_t capa
         return SLUICE_END_OF_STREAM;
     if (self->state == SLUICE_STATE_CLOSED)
         return SLUICE_ENDED;
+    /* Released buffers are not made again for nothing. */
+    if (sl_byte_queue_len(&self->bio.in) == 0 && !SSL_has_pending(self->ssl) &&
+        !SSL_in_init(self->ssl))
+        return nothing_to_read(self);
     if (!sl_stream_need_buffers(self)) /* it may have to answer a key update */
         return SLUICE_ENDED;
     self->bio.blocked = 0;
@@ -130,6 +135,9 @@ SluiceStatus sluice_stream_read(SluiceStream *self, uint8_t *buffer, size_t capa
         *len += n;
     }
     self->read += *len;
+    /* Inside a handshake message nothing else may come (RFC 8446 section 5.1). */
+    if (result == SL_PUMP_CLOSED && SSL_in_init(self->ssl))
+        result = SL_PUMP_FATAL;
     if (result == SL_PUMP_CLOSED) {
         self->peer_closed = 1;
         if (!self->close_sent)
@@ -365,8 +373,10 @@ SluiceStatus sluice_stream_set_message_limit(SluiceStream *self, size_t bytes)
     /* What OpenSSL says by itself, too; its least is 512. */
     if (bytes == 0 || bytes > RECORD_MAX + EXPANSION)
         bytes = RECORD_MAX + EXPANSION; /* an earlier limit may have been lower */
-    if (!SSL_set_max_send_fragment(self->ssl,
-                                   (long)(bytes < 512 + EXPANSION ? 512 : bytes - EXPANSION)))
+    bytes = bytes < 512 + EXPANSION ? 512 : bytes - EXPANSION;
+    /* The first lowers both and raises one. */
+    if (!SSL_set_max_send_fragment(self->ssl, (long)bytes) ||
+        !SSL_set_split_send_fragment(self->ssl, (long)bytes))
         return SLUICE_INTERNAL;
     return SLUICE_OK;
 }

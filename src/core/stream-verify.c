@@ -150,6 +150,8 @@ int sl_stream_on_verify(X509_STORE_CTX *store, void *context)
         ok = has_fingerprint(self, X509_STORE_CTX_get0_cert(store));
         if (ok < 0)
             X509_STORE_CTX_set_error(store, X509_V_ERR_OUT_OF_MEM);
+        else if (ok == 0) /* makes the alert bad_certificate (RFC 8122 section 6.2) */
+            X509_STORE_CTX_set_error(store, X509_V_ERR_CERT_REJECTED);
         self->cause = ok > 0 ? 0 : ok < 0 ? SLUICE_END_NO_MEMORY : SLUICE_END_FINGERPRINT_MISMATCH;
         return ok > 0;
     }
@@ -174,7 +176,7 @@ void sl_stream_refuse(SluiceStream *self, SluiceEndReason reason, const char *wo
 
     /* OpenSSL has no way to send an alert of our choice now; a peer that is closed at least knows that much. */
     if (sl_stream_need_buffers(self))
-        (void)sl_pump_shutdown(self->ssl, &error);
+        self->close_sent = sl_pump_shutdown(self->ssl, &error) == SL_PUMP_DONE;
     sl_stream_fail(self, reason, words);
 }
 

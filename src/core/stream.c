@@ -49,8 +49,16 @@ static int on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_len,
     return SSL_TLSEXT_ERR_ALERT_FATAL;
 }
 
+/* Without somebody who says yes OpenSSL does not keep the name with the session, and a resumed one has none. */
+static int on_server_name(SSL *ssl, int *alert, void *context)
+{
+    (void)ssl, (void)alert, (void)context;
+    return SSL_TLSEXT_ERR_OK;
+}
+
 static void install(SSL_CTX *ctx)
 {
+    SSL_CTX_set_tlsext_servername_callback(ctx, on_server_name);
     SSL_CTX_set_cert_verify_callback(ctx, sl_stream_on_verify, NULL);
     SSL_CTX_set_alpn_select_cb(ctx, on_alpn, NULL);
     SSL_CTX_sess_set_new_cb(ctx, sl_stream_on_session);
@@ -297,7 +305,7 @@ SluiceStatus sluice_stream_shutdown(SluiceStream *self)
         SlPumpError error;
         /* The peer takes the connection for open: it is told. */
         if (self->state == SLUICE_STATE_UNVERIFIED && sl_stream_need_buffers(self))
-            (void)sl_pump_shutdown(self->ssl, &error);
+            self->close_sent = sl_pump_shutdown(self->ssl, &error) == SL_PUMP_DONE;
         set_end(self, SLUICE_END_LOCAL_CLOSE, "");
         sl_stream_enter(self, SLUICE_STATE_CLOSED);
     }

@@ -4,6 +4,7 @@
 core_tests =
 if HAVE_CMOCKA
 core_tests += \
+	tests/core/test-byte-queue \
 	tests/core/test-certificate \
 	tests/core/test-certificate-load \
 	tests/core/test-certificate-memory \
@@ -29,6 +30,8 @@ core_tests += \
 	tests/core/test-srtp-openssl-vectors \
 	tests/core/test-srtp-vectors \
 	tests/core/test-ssl-pump \
+	tests/core/test-stream-bio \
+	tests/core/test-stream-config \
 	tests/core/test-text \
 	tests/core/test-timers
 check_PROGRAMS += $(core_tests)

@@ -6,7 +6,8 @@ fuzz_programs = \
 	tests/fuzz/fuzz-demux \
 	tests/fuzz/fuzz-dtls \
 	tests/fuzz/fuzz-fingerprint \
-	tests/fuzz/fuzz-srtp-in
+	tests/fuzz/fuzz-srtp-in \
+	tests/fuzz/fuzz-stream
 check_PROGRAMS += $(fuzz_programs)
 if ENABLE_FUZZ
 fuzz_tests = tests/fuzz/corpus.sh
@@ -44,6 +45,14 @@ tests_fuzz_fuzz_fingerprint_LDADD = $(fuzz_ldadd)
 tests_fuzz_fuzz_srtp_in_SOURCES = tests/fuzz/fuzz-srtp-in.c $(fuzz_common)
 tests_fuzz_fuzz_srtp_in_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_srtp_in_LDADD = $(fuzz_ldadd)
+tests_fuzz_fuzz_stream_SOURCES = \
+	tests/fuzz/fuzz-stream.c \
+	tests/fuzz/fixed-keys.h \
+	tests/fuzz/fixed-random.c \
+	tests/fuzz/fixed-random.h \
+	$(fuzz_common)
+tests_fuzz_fuzz_stream_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_stream_LDADD = $(fuzz_ldadd)
 
 # What is found stays in the build tree: fuzz-found/<target>/ grows, a crash-* file is a finding. It is replayed by
 # giving the file to the target, in either build.
