@@ -21,6 +21,42 @@ samples_echo_poll_CPPFLAGS = -D_GNU_SOURCE $(public_cppflags)
 samples_echo_poll_LDFLAGS =
 samples_echo_poll_LDADD = libsluice-1.0.la
 
+noinst_PROGRAMS += samples/tls-poll
+samples_tls_poll_CPPFLAGS = -D_GNU_SOURCE $(public_cppflags)
+samples_tls_poll_LDFLAGS =
+samples_tls_poll_LDADD = libsluice-1.0.la
+
+https_sources = samples/https-get.c samples/https-get.h
+tls_libuv_sources = samples/tls-libuv.c samples/https-options.c
+tls_glib_sources = samples/tls-glib.c samples/https-options-glib.c
+tls_sctp_sources = samples/tls-sctp.c samples/tls-sctp-options.c samples/tls-sctp-options.h \
+	samples/sctp-udp.c samples/sctp-udp.h
+EXTRA_DIST += $(https_sources) $(tls_libuv_sources) $(tls_glib_sources) $(tls_sctp_sources)
+
+if HAVE_UV
+noinst_PROGRAMS += samples/tls-libuv
+samples_tls_libuv_SOURCES = $(tls_libuv_sources) $(https_sources)
+samples_tls_libuv_CPPFLAGS = -D_GNU_SOURCE $(public_cppflags) $(UV_CFLAGS)
+samples_tls_libuv_LDFLAGS =
+samples_tls_libuv_LDADD = libsluice-1.0.la $(UV_LIBS)
+endif
+
+if WITH_GLIB
+noinst_PROGRAMS += samples/tls-glib
+samples_tls_glib_SOURCES = $(tls_glib_sources) $(https_sources)
+samples_tls_glib_CPPFLAGS = -D_GNU_SOURCE $(public_cppflags) $(GLIB_CFLAGS)
+samples_tls_glib_LDFLAGS =
+samples_tls_glib_LDADD = libsluice-1.0.la $(GLIB_LIBS)
+endif
+
+if HAVE_USRSCTP
+noinst_PROGRAMS += samples/tls-sctp
+samples_tls_sctp_SOURCES = $(tls_sctp_sources)
+samples_tls_sctp_CPPFLAGS = -D_GNU_SOURCE $(public_cppflags) $(USRSCTP_CFLAGS)
+samples_tls_sctp_LDFLAGS =
+samples_tls_sctp_LDADD = libsluice-1.0.la $(USRSCTP_LIBS)
+endif
+
 if WITH_PROGRAMS
 noinst_PROGRAMS += samples/call
 samples_call_SOURCES = $(call_sources)

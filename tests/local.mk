@@ -40,6 +40,7 @@ with_glib_word = no
 endif
 
 house_tests = \
+	tests/docs-excerpts.sh \
 	tests/headers.sh \
 	tests/house-rules.sh \
 	tests/pkgconfig.sh \
@@ -72,8 +73,8 @@ LDADD = libsluice-test.la libsluice-core.la $(CMOCKA_LIBS) $(OPENSSL_LIBS) $(SRT
 AM_LDFLAGS = -export-dynamic \
 	-Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=realloc -Wl,--wrap=free
 
-check-interop: all
-	$(MAKE) check-TESTS TESTS='$(interop_tests)' TEST_TIMEOUT=600
+check-interop: all $(stream_interop_programs)
+	$(MAKE) check-TESTS TESTS='$(interop_tests) $(stream_interop_tests)' TEST_TIMEOUT=600
 check-simulate: all tests/pair/simulate$(EXEEXT)
 	$(MAKE) check-TESTS TESTS='$(simulate_tests)' TEST_TIMEOUT=1200
 # The sweep over failing allocations is the long one: every 29th will do here.

@@ -11,6 +11,8 @@ SLUICE_BEGIN_DECLS
  * log and key log are shared. Of the other settings each reads its own. As with all setters: until the first
  * transport or stream is made of it.
  *
+ * A server resumes by tickets alone (RFC 5077, RFC 8446 section 4.6.1): it keeps no sessions.
+ *
  * What cannot be set: ECDHE with AEAD suites, no compression, no renegotiation, no early data (RFC 8446 section 2.3:
  * it can be replayed).
  */

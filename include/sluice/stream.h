@@ -446,7 +446,8 @@ SLUICE_API SluiceStatus sluice_stream_get_session(SluiceStream *self, uint8_t *s
  * @out: (array length=out_len): the keying material; the caller wipes it
  * @out_len: bytes wanted, 1..8192
  *
- * The exporter of RFC 5705 and RFC 8446 section 7.5 (channel binding of RFC 9266: "EXPORTER-Channel-Binding").
+ * The exporter of RFC 5705 and RFC 8446 section 7.5 (channel binding of RFC 9266: "EXPORTER-Channel-Binding", with a
+ * context that is empty and not %NULL).
  *
  * Returns: %SLUICE_OK; %SLUICE_NOT_READY: never connected; %SLUICE_UNSUPPORTED: TLS 1.2 without extended master secret,
  *   where two connections may have the same keys (RFC 7627); %SLUICE_INVALID_ARGUMENT, %SLUICE_ENDED, %SLUICE_INTERNAL

@@ -8,6 +8,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 typedef struct {
     char *text;
@@ -274,6 +275,9 @@ const char *sluice_end_hint(const SluiceEnd *end)
     case SLUICE_END_WEAK_HANDSHAKE:
         return "Update the peer's TLS library: extended master secret (RFC 7627) is required.";
     case SLUICE_END_PROTOCOL:
+        if (end->stream && (strcmp(end->openssl_reason, "wrong version number") == 0 ||
+                            strcmp(end->openssl_reason, "http request") == 0))
+            return "The peer does not speak TLS on this port.";
         return "Look up OpenSSL's reason, and capture the handshake to see who broke it.";
     case SLUICE_END_NO_MEMORY:
         return "Free memory, or lower the limits on early media and queues.";

@@ -9,18 +9,23 @@
 #include <stdio.h>
 #include <string.h>
 
+/* libssl's own words if it has some: what a provider says before it ("cipher operation failed") helps nobody. */
 static void keep_first_error(SlPumpError *error)
 {
-    unsigned long code = ERR_peek_error();
-    const char *reason = code ? ERR_reason_error_string(code) : NULL;
+    unsigned long code;
+    int of_ssl = 0;
 
     error->no_memory = 0;
     error->reason[0] = '\0';
-    if (reason)
-        snprintf(error->reason, sizeof error->reason, "%s", reason);
-    while ((code = ERR_get_error()) != 0)
+    while ((code = ERR_get_error()) != 0) {
+        const char *reason = ERR_reason_error_string(code);
+
         if (ERR_GET_REASON(code) == ERR_R_MALLOC_FAILURE)
             error->no_memory = 1;
+        if (reason && (error->reason[0] == '\0' || (!of_ssl && ERR_GET_LIB(code) == ERR_LIB_SSL)))
+            snprintf(error->reason, sizeof error->reason, "%s", reason);
+        of_ssl |= ERR_GET_LIB(code) == ERR_LIB_SSL;
+    }
 }
 
 /* Not told apart: SSL_ERROR_SSL and SSL_ERROR_SYSCALL; which of them a failure is differs by version. */
@@ -144,7 +149,8 @@ SlPumpResult sl_pump_listen(SSL *ssl, SlPumpError *error)
 /* The names of RFC 8422 and of browsers' statistics, not OpenSSL's. */
 const char *sl_ssl_group_name(SSL *ssl)
 {
-    int nid = (int)SSL_get_negotiated_group(ssl);
+    /* Without a session, before a ClientHello was understood, OpenSSL 3.0 crashes here. */
+    int nid = SSL_get_session(ssl) ? (int)SSL_get_negotiated_group(ssl) : NID_undef;
     const char *name;
 
     switch (nid) {
