@@ -14,7 +14,7 @@ record fingerprint classify text timers byte-queue
 certificate ssl-pump
 config stream-config datagram-bio stream-bio dtls-clock output inbox event-queue
 record-guard client-hello flight end srtp-openssl srtp-openssl-aes srtp-openssl-hmac srtp-openssl-vectors
-dtls-private dtls dtls-flights dtls-verify srtp lifecycle
+dtls-private dtls dtls-flights dtls-input dtls-verify srtp lifecycle
 transport transport-input transport-output stream-private stream stream-io stream-verify stream-session
 '
 

@@ -46,6 +46,7 @@ static const Counter wide[] = {
     COUNTER("droppedReplayed", dropped_replayed),
     COUNTER("droppedEnded", dropped_ended),
     COUNTER("clientHellosAtClient", client_hellos_at_client),
+    COUNTER("plaintextAlerts", plaintext_alerts),
     COUNTER("dataRefused", data_refused),
     COUNTER("dataDeferred", data_deferred),
     COUNTER("dataTooLarge", data_too_large),

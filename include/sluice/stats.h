@@ -58,6 +58,7 @@ typedef struct {
     uint64_t dropped_replayed;       /* SRTP replayed or too old */
     uint64_t dropped_ended;          /* anything after the end */
     uint64_t client_hellos_at_client; /* a sign of a role conflict */
+    uint64_t plaintext_alerts;        /* in a handshake: evidence, believed when nothing follows */
     uint64_t data_refused;           /* send_data: output full */
     uint64_t data_deferred;          /* receive: inbox full */
     uint64_t data_too_large;         /* send_data: over the limit */

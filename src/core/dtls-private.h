@@ -10,6 +10,38 @@
 #include "flight.h"
 #include "ssl-pump.h"
 
+/* Records of epoch 1 that came before their ChangeCipherSpec: Finished, and what the peer sends right behind it. */
+#define SL_HELD_RECORDS 4
+#define SL_HELD_RECORD_MAX 2048
+
+/* Messages of the longest flight, behind a HelloVerifyRequest. */
+#define SL_MESSAGE_NUMBERS 6
+
+/* How long a plaintext alert is only evidence, on a path of up to half a second. A genuine refusal is told within 3 s. */
+#define SL_GRACE (2 * SLUICE_SECOND)
+
+typedef struct {
+    uint8_t *bytes;
+    size_t len;
+} SlHeldRecord;
+
+typedef struct {
+    uint64_t next_number;   /* of the records of epoch 0 that OpenSSL sees */
+    uint16_t first_message; /* number of the peer's Hello: 1 behind a HelloVerifyRequest */
+    uint32_t
+        lengths[SL_MESSAGE_NUMBERS]; /* of the messages that OpenSSL was given a part of; 0: none */
+
+    int change_came; /* a ChangeCipherSpec, genuine or not: it has no content */
+    int changed;     /* and OpenSSL was given it */
+    SlHeldRecord held[SL_HELD_RECORDS];
+    size_t n_held;
+
+    SluiceAlert evidence;
+    int evidence_state;        /* of OpenSSL when it came */
+    int evidence_flight;       /* ours, the last one sent then */
+    SluiceTime evidence_until; /* when it is believed, or NEVER: there is none */
+} SlHandshakeInput;
+
 struct SlDtls {
     SSL *ssl;
     SluiceConfig *config;
@@ -19,6 +51,7 @@ struct SlDtls {
     SlDtlsSinks sinks;
 
     SlDatagramBio bio;
+    SlHandshakeInput input;
     SlFlight flight;       /* ours */
     SluiceFlight incoming; /* the peer's, until it is answered */
     SlDtlsClock clock;
@@ -57,6 +90,16 @@ void sl_dtls_note_parameters(SlDtls *self);
 
 /* In dtls-verify.c: what has to be true of a finished handshake (RFC 8827 section 6.5). 1: it is; 0: cause is set. */
 int sl_dtls_check_finished(SlDtls *self);
+
+/* In dtls.c: reads until OpenSSL wants the next datagram (SL_PUMP_WAIT) or it is over. */
+SlPumpResult sl_dtls_read(SlDtls *self);
+
+/* In dtls-input.c */
+
+/* A datagram that has passed the guard, of a handshake that is not finished; its records are numbered in place. Result as
+ * of sl_dtls_read(). */
+SlPumpResult sl_dtls_receive_handshake(SlDtls *self, uint8_t *datagram, size_t len);
+void sl_dtls_cleanup_input(SlDtls *self);
 
 /* In dtls-flights.c */
 

@@ -83,6 +83,7 @@ SlDtls *sl_dtls_new(SluiceConfig *config, SSL_CTX *ctx, SluiceRole role, SluiceT
     self->bio.write = sl_dtls_on_write;
     self->bio.context = self;
     self->alert.number = -1;
+    self->input.evidence_until = SLUICE_TIME_NEVER;
     self->used_at = INT64_MIN / 2;
     sl_dtls_clock_init(&self->clock, first, config->handshake_deadline);
     if (!make_ssl(self, ctx)) {
@@ -99,6 +100,7 @@ void sl_dtls_free(SlDtls *self)
         return;
     SSL_free(self->ssl);
     sl_flight_cleanup(&self->flight);
+    sl_dtls_cleanup_input(self);
     OPENSSL_free(self->peer_der);
     sluice_config_unref(self->config);
     free(self);
@@ -140,6 +142,7 @@ static int need_buffers(SlDtls *self)
 static SlDtlsResult finish(SlDtls *self)
 {
     self->finished = 1;
+    self->input.evidence_until = SLUICE_TIME_NEVER;
     sl_dtls_note_parameters(self);
     /* The handshake MTU has done its work; now the size of data counts. */
     self->mtu = self->config->handshake_mtu;
@@ -180,8 +183,8 @@ static SlDtlsResult settle(SlDtls *self, SlPumpResult result)
     return outcome;
 }
 
-/* Reads until OpenSSL wants the next datagram. A message is one record: the buffer holds the largest. */
-static SlDtlsResult pump(SlDtls *self)
+/* A message is one record: the buffer holds the largest. */
+SlPumpResult sl_dtls_read(SlDtls *self)
 {
     uint8_t buffer[16384];
     SlPumpResult result;
@@ -196,7 +199,8 @@ static SlDtlsResult pump(SlDtls *self)
     }
     OPENSSL_cleanse(buffer, sizeof buffer);
     self->buffers_released = 0;
-    return settle(self, result);
+    self->bio.in = NULL;
+    return result;
 }
 
 static void enter(SlDtls *self, SluiceTime now)
@@ -210,7 +214,7 @@ static void enter(SlDtls *self, SluiceTime now)
 SlDtlsResult sl_dtls_start(SlDtls *self, SluiceTime now)
 {
     enter(self, now);
-    return pump(self);
+    return settle(self, sl_dtls_read(self));
 }
 
 SlDtlsResult sl_dtls_accept_cookie(SlDtls *self, SluiceTime now, const SlClientHello *hello,
@@ -220,6 +224,8 @@ SlDtlsResult sl_dtls_accept_cookie(SlDtls *self, SluiceTime now, const SlClientH
 
     enter(self, now);
     self->flight.next_number = hello->record_number;
+    self->input.next_number = hello->record_number + 1;
+    self->input.first_message = 1;
     sl_dtls_note_incoming(self, datagram, len);
     self->bio.in = datagram;
     self->bio.in_len = len;
@@ -230,18 +236,20 @@ SlDtlsResult sl_dtls_accept_cookie(SlDtls *self, SluiceTime now, const SlClientH
     DTLS_set_timer_cb(self->ssl, sl_dtls_on_timer);
     if (result != SL_PUMP_DONE)
         return settle(self, SL_PUMP_FATAL);
-    return pump(self);
+    return settle(self, sl_dtls_read(self));
 }
 
-SlDtlsResult sl_dtls_receive(SlDtls *self, SluiceTime now, const uint8_t *datagram, size_t len)
+SlDtlsResult sl_dtls_receive(SlDtls *self, SluiceTime now, uint8_t *datagram, size_t len)
 {
     if (self->over)
         return SL_DTLS_OK;
     enter(self, now);
     sl_dtls_note_incoming(self, datagram, len);
+    if (!self->finished)
+        return settle(self, sl_dtls_receive_handshake(self, datagram, len));
     self->bio.in = datagram;
     self->bio.in_len = len;
-    return pump(self);
+    return settle(self, sl_dtls_read(self));
 }
 
 void sl_dtls_set_rtt(SlDtls *self, SluiceTime rtt)
@@ -254,16 +262,25 @@ void sl_dtls_set_rtt(SlDtls *self, SluiceTime rtt)
 
 SluiceTime sl_dtls_next_timeout(const SlDtls *self)
 {
-    return self->over ? SLUICE_TIME_NEVER : self->clock.due;
+    if (self->over)
+        return SLUICE_TIME_NEVER;
+    return self->input.evidence_until < self->clock.due ? self->input.evidence_until
+                                                        : self->clock.due;
 }
 
 SlDtlsResult sl_dtls_handle_timeout(SlDtls *self, SluiceTime now)
 {
     SlPumpResult result;
 
-    if (self->over || self->clock.due > now)
+    if (self->over || sl_dtls_next_timeout(self) > now)
         return SL_DTLS_OK;
     enter(self, now);
+    if (self->input.evidence_until <= now && sl_dtls_believe_evidence(self)) {
+        self->over = 1;
+        return SL_DTLS_DEAD;
+    }
+    if (self->clock.due > now)
+        return SL_DTLS_OK;
     if (!need_buffers(self))
         return settle(self, SL_PUMP_FATAL);
     result = sl_pump_timeout(self->ssl, &self->error);

@@ -53,8 +53,8 @@ SlDtlsResult sl_dtls_start(SlDtls *self, SluiceTime now);
 SlDtlsResult sl_dtls_accept_cookie(SlDtls *self, SluiceTime now, const SlClientHello *hello,
                                    const uint8_t *datagram, size_t len);
 
-/* One datagram that has passed the record guard. */
-SlDtlsResult sl_dtls_receive(SlDtls *self, SluiceTime now, const uint8_t *datagram, size_t len);
+/* One datagram that has passed the record guard. It may be changed in place. */
+SlDtlsResult sl_dtls_receive(SlDtls *self, SluiceTime now, uint8_t *datagram, size_t len);
 
 /* A round-trip time from outside, for the flights that follow. */
 void sl_dtls_set_rtt(SlDtls *self, SluiceTime rtt);
@@ -71,6 +71,9 @@ size_t sl_dtls_max_data_size(const SlDtls *self);
 
 /* Puts a close_notify in the output, once, if the handshake is finished. */
 void sl_dtls_close(SlDtls *self, SluiceTime now);
+
+/* A plaintext alert came and the handshake has got no further since: it counts from here on as the peer's. 1: so it is. */
+int sl_dtls_believe_evidence(SlDtls *self);
 
 int sl_dtls_is_finished(const SlDtls *self);
 

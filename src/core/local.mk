@@ -14,6 +14,7 @@ core_sources = \
 	src/core/dtls-clock.c \
 	src/core/dtls-clock.h \
 	src/core/dtls-flights.c \
+	src/core/dtls-input.c \
 	src/core/dtls-private.h \
 	src/core/dtls-verify.c \
 	src/core/dtls.c \

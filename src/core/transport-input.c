@@ -161,7 +161,7 @@ static size_t guard(SluiceTransport *self, SluiceRole role, const SlDtls *associ
 }
 
 /* Into the live association. @hello: the cookie it brought has been checked, else NULL. */
-static SluiceStatus feed(SluiceTransport *self, SluiceTime now, const uint8_t *passed, size_t n,
+static SluiceStatus feed(SluiceTransport *self, SluiceTime now, uint8_t *passed, size_t n,
                          const SlClientHello *hello)
 {
     SlDtls *association = self->associations[0];

@@ -375,6 +375,8 @@ static SluiceEndReason deadline_reason(const SluiceTransport *self)
 {
     if (self->state == SLUICE_STATE_UNVERIFIED)
         return SLUICE_END_UNVERIFIED_DEADLINE;
+    if (self->associations[0] && sl_dtls_believe_evidence(self->associations[0]))
+        return SLUICE_END_ALERT_RECEIVED;
     return self->stats.client_hellos_at_client && self->stats.flights_received == 0
                ? SLUICE_END_ROLE_CONFLICT
                : SLUICE_END_DEADLINE;

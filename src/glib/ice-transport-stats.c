@@ -127,6 +127,7 @@ static void add_drops(GVariantDict *dict, const SluiceStats *stats)
     COUNT("droppedReplayed", dropped_replayed);
     COUNT("droppedEnded", dropped_ended);
     COUNT("clientHellosAtClient", client_hellos_at_client);
+    COUNT("plaintextAlerts", plaintext_alerts);
     COUNT("dataRefused", data_refused);
     COUNT("dataDeferred", data_deferred);
     COUNT("dataTooLarge", data_too_large);

@@ -17,6 +17,9 @@ pair_tests += \
 	tests/pair/test-early-packets \
 	tests/pair/test-exporter-label \
 	tests/pair/test-fingerprints \
+	tests/pair/test-forged-alerts \
+	tests/pair/test-forged-records \
+	tests/pair/test-forged-storm \
 	tests/pair/test-hooks \
 	tests/pair/test-interrupted-cookie \
 	tests/pair/test-kept-memory \
@@ -30,6 +33,7 @@ pair_tests += \
 	tests/pair/test-out-of-memory \
 	tests/pair/test-output \
 	tests/pair/test-overtaken-flight \
+	tests/pair/test-reordered-flights \
 	tests/pair/test-short-records \
 	tests/pair/test-stats \
 	tests/pair/test-threads \
@@ -37,7 +41,11 @@ pair_tests += \
 	tests/pair/test-unverified-inbox \
 	tests/pair/test-wall-clock
 check_PROGRAMS += $(pair_tests)
-support_sources += tests/pair/common.c tests/pair/common.h
+support_sources += \
+	tests/pair/common.c \
+	tests/pair/common.h \
+	tests/pair/forged.c \
+	tests/pair/forged.h
 endif
 
 check_PROGRAMS += tests/pair/simulate

@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* How the records of a handshake reach OpenSSL. Until both ends have the keys nothing authenticates them, and OpenSSL
+ * falls to single forged ones. So each goes by itself, and:
+ *
+ * - records of epoch 0 are numbered anew. The number is covered by no hash; one record that is 64 ahead would make
+ *   OpenSSL take all that follows for old. What is there twice is told by message_seq;
+ * - a ChangeCipherSpec is one bit without a number: it goes in when its turn has come, whenever it came. OpenSSL would
+ *   drop one that has overtaken its flight, and wait for a timer;
+ * - what is under the new keys waits here until then: OpenSSL would keep a hundred, in 17 KB each;
+ * - a message whose number cannot be its own, or a part of one whose length is not that of the other parts, is dropped:
+ *   OpenSSL ends the handshake over it;
+ * - a plaintext alert is no end but evidence. Only if the handshake gets no further for the grace time is it believed. */
+
+#include "dtls-private.h"
+#include "record.h"
+
+#include <openssl/crypto.h>
+#include <openssl/ssl.h>
+
+#include <string.h>
+
+#define CLOSE_NOTIFY 0
+#define FATAL 2
+#define GRACE_ROUND_TRIPS 4
+
+static int expects_change_cipher_spec(const SlDtls *self)
+{
+    /* A certificate is required of both ends: CertificateVerify is always what comes before. */
+    return SSL_get_state(self->ssl) ==
+           (self->role == SLUICE_ROLE_SERVER ? TLS_ST_SR_CERT_VRFY : TLS_ST_CW_FINISHED);
+}
+
+static SlPumpResult feed(SlDtls *self, const uint8_t *record, size_t len)
+{
+    self->bio.in = record;
+    self->bio.in_len = len;
+    return sl_dtls_read(self);
+}
+
+static SlPumpResult feed_numbered(SlDtls *self, uint8_t *record, size_t len)
+{
+    sl_put48(record + 5, self->input.next_number++);
+    return feed(self, record, len);
+}
+
+/* -- messages and their numbers ----------------------------------------------------------------------------- */
+
+/* The place of each message after the Hello that begins the handshake proper (RFC 5246 section 7.3). Both ends are asked
+ * for a certificate by all who keep to RFC 8827; of a server that does not ask, ServerHelloDone comes one earlier. */
+static const struct {
+    uint8_t type, first, last;
+} places[] = {
+    {SL_CLIENT_HELLO, 0, 0},        {SL_SERVER_HELLO, 0, 0},        {SL_CERTIFICATE, 1, 1},
+    {SL_SERVER_KEY_EXCHANGE, 2, 2}, {SL_CLIENT_KEY_EXCHANGE, 2, 2}, {SL_CERTIFICATE_REQUEST, 3, 3},
+    {SL_CERTIFICATE_VERIFY, 3, 3},  {SL_SERVER_HELLO_DONE, 3, 4},
+};
+
+static int is_in_place(const SlHandshakeInput *input, const SlFragment *fragment)
+{
+    if (fragment->type == SL_HELLO_VERIFY_REQUEST)
+        return input->first_message == 0 && fragment->message_seq == 0 &&
+               fragment->len == fragment->length;
+    for (size_t i = 0; i < sizeof places / sizeof places[0]; i++)
+        if (places[i].type == fragment->type)
+            return fragment->message_seq >= input->first_message + places[i].first &&
+                   fragment->message_seq <= input->first_message + places[i].last;
+    return 0;
+}
+
+/* 1 if OpenSSL takes this part of a message, or drops it in peace. A whole message needs no other part, and is taken
+ * whatever waits there. */
+static int agrees(SlHandshakeInput *input, const SlFragment *fragment)
+{
+    uint32_t *known = &input->lengths[fragment->message_seq];
+
+    if (fragment->len < fragment->length && *known && *known != fragment->length)
+        return 0;
+    if (!*known)
+        *known = fragment->length;
+    return 1;
+}
+
+static SlPumpResult take_messages(SlDtls *self, const SlRecord *record, uint8_t *bytes, size_t len)
+{
+    size_t offset = 0;
+    SlFragment fragment;
+
+    while (sl_fragment_next(record->body, record->len, &offset, &fragment) == 1) {
+        if (!is_in_place(&self->input, &fragment) || !agrees(&self->input, &fragment)) {
+            self->sinks.stats->dropped_unexpected++;
+            return SL_PUMP_WAIT;
+        }
+    }
+    return feed_numbered(self, bytes, len);
+}
+
+/* -- what waits for its turn -------------------------------------------------------------------------------- */
+
+static void hold(SlDtls *self, const uint8_t *record, size_t len)
+{
+    SlHandshakeInput *input = &self->input;
+    SlHeldRecord *place;
+
+    if (len > SL_HELD_RECORD_MAX) {
+        self->sinks.stats->dropped_inbox_full++;
+        return;
+    }
+    if (input->n_held == SL_HELD_RECORDS) { /* the oldest goes: it is the peer that sends again */
+        self->sinks.stats->dropped_inbox_full++;
+        OPENSSL_free(input->held[0].bytes);
+        memmove(input->held, input->held + 1, (SL_HELD_RECORDS - 1) * sizeof *input->held);
+        input->n_held--;
+    }
+    place = &input->held[input->n_held];
+    place->len = len;
+    place->bytes = OPENSSL_memdup(record, len);
+    if (place->bytes)
+        input->n_held++;
+    else
+        self->sinks.stats->dropped_inbox_full++;
+}
+
+void sl_dtls_cleanup_input(SlDtls *self)
+{
+    while (self->input.n_held)
+        OPENSSL_free(self->input.held[--self->input.n_held].bytes);
+}
+
+/* A ChangeCipherSpec that has come, once OpenSSL is ready for it, and what waited behind it. */
+static SlPumpResult change_cipher_spec(SlDtls *self)
+{
+    uint8_t record[] = {SL_CHANGE_CIPHER_SPEC, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1};
+    SlHandshakeInput *input = &self->input;
+    SlPumpResult result;
+
+    if (!input->change_came || input->changed || !expects_change_cipher_spec(self))
+        return SL_PUMP_WAIT;
+    input->changed = 1;
+    result = feed_numbered(self, record, sizeof record);
+    for (size_t i = 0; i < input->n_held && result == SL_PUMP_WAIT; i++)
+        result = feed(self, input->held[i].bytes, input->held[i].len);
+    sl_dtls_cleanup_input(self);
+    return result;
+}
+
+/* -- alerts that nobody has authenticated ------------------------------------------------------------------- */
+
+/* 1 if the handshake has got no further since. The second ClientHello leaves a client's state as it was. */
+static int evidence_stands(const SlDtls *self)
+{
+    const SlHandshakeInput *input = &self->input;
+
+    return SSL_get_state(self->ssl) == (OSSL_HANDSHAKE_STATE)input->evidence_state &&
+           self->last_sent == input->evidence_flight;
+}
+
+/* Several round trips on a long path: before the peer has answered nobody can tell. */
+static SluiceTime grace(const SlDtls *self)
+{
+    SluiceTime rtt = self->rtt ? self->rtt : self->sinks.stats->handshake_rtt;
+
+    return GRACE_ROUND_TRIPS * rtt > SL_GRACE ? GRACE_ROUND_TRIPS * rtt : SL_GRACE;
+}
+
+static void note_evidence(SlDtls *self, const SlRecord *record)
+{
+    SlHandshakeInput *input = &self->input;
+
+    self->sinks.stats->plaintext_alerts++;
+    if (record->body[0] != FATAL && record->body[1] != CLOSE_NOTIFY)
+        return;
+    /* The first of them counts. But an older one that was overtaken says nothing, and must not hide this. */
+    if (input->evidence_until != SLUICE_TIME_NEVER && evidence_stands(self))
+        return;
+    input->evidence.direction = SLUICE_RECEIVED;
+    input->evidence.level = record->body[0];
+    input->evidence.number = record->body[1];
+    input->evidence_state = SSL_get_state(self->ssl);
+    input->evidence_flight = self->last_sent;
+    input->evidence_until = self->now + grace(self);
+}
+
+int sl_dtls_believe_evidence(SlDtls *self)
+{
+    SluiceEvent event = {.type = SLUICE_EVENT_ALERT, .time = self->now};
+    SlHandshakeInput *input = &self->input;
+    int stands =
+        !self->finished && input->evidence_until != SLUICE_TIME_NEVER && evidence_stands(self);
+
+    input->evidence_until = SLUICE_TIME_NEVER;
+    if (!stands)
+        return 0; /* the handshake went on: somebody else said that */
+    self->alert = input->evidence;
+    event.u.alert = self->alert;
+    sl_event_queue_push(self->sinks.events, &event);
+    return 1;
+}
+
+/* -- a datagram of a handshake ------------------------------------------------------------------------------ */
+
+static SlPumpResult take_record(SlDtls *self, const SlRecord *record, uint8_t *bytes, size_t len)
+{
+    SlPumpResult result;
+
+    if (record->epoch > 0) {
+        if (!self->input.changed) {
+            hold(self, bytes, len);
+            return SL_PUMP_WAIT;
+        }
+        return feed(self, bytes, len);
+    }
+    switch (record->type) {
+    case SL_CHANGE_CIPHER_SPEC:
+        self->input.change_came = 1;
+        return change_cipher_spec(self);
+    case SL_ALERT:
+        note_evidence(self, record);
+        return SL_PUMP_WAIT;
+    default:
+        result = take_messages(self, record, bytes, len);
+        return result == SL_PUMP_WAIT ? change_cipher_spec(self) : result;
+    }
+}
+
+SlPumpResult sl_dtls_receive_handshake(SlDtls *self, uint8_t *datagram, size_t len)
+{
+    SlPumpResult result = SL_PUMP_WAIT;
+    size_t offset = 0, start = 0;
+    SlRecord record;
+
+    if (self->last_sent == 3) /* what answers the second ClientHello begins with message 1 */
+        self->input.first_message = 1;
+    while (result == SL_PUMP_WAIT && !SSL_is_init_finished(self->ssl) &&
+           sl_record_next(datagram, len, &offset, &record) == 1) {
+        result = take_record(self, &record, datagram + start, offset - start);
+        start = offset;
+    }
+    if (result == SL_PUMP_WAIT && SSL_is_init_finished(self->ssl) && start < len)
+        result = feed(self, datagram + start, len - start); /* it is all under the keys */
+    return result;
+}
