@@ -4,16 +4,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SMALLEST 4096
+#define PAGE 4096
 
 static int grow(SlByteQueue *self, size_t wanted)
 {
     size_t len = sl_byte_queue_len(self);
-    size_t capacity = self->capacity ? self->capacity : SMALLEST;
+    /* By half at least, so that growing stays cheap; doubling would make a record of 16 KiB cost 32. */
+    size_t least = self->capacity + self->capacity / 2;
+    size_t capacity = ((wanted > least ? wanted : least) + PAGE - 1) / PAGE * PAGE;
     uint8_t *bytes;
 
-    while (capacity < wanted)
-        capacity *= 2;
     bytes = malloc(capacity);
     if (!bytes)
         return 0;

@@ -9,6 +9,13 @@
 #include <stdio.h>
 #include <string.h>
 
+/* ERR_clear_error() walks all 16 places of an empty queue, too: a quarter of what a short record costs. */
+static void clear_errors(void)
+{
+    if (ERR_peek_error() != 0)
+        ERR_clear_error();
+}
+
 /* libssl's own words if it has some: what a provider says before it ("cipher operation failed") helps nobody. */
 static void keep_first_error(SlPumpError *error)
 {
@@ -50,7 +57,7 @@ static SlPumpResult classify(SSL *ssl, int ret, SlPumpError *error)
         keep_first_error(error);
         break;
     }
-    ERR_clear_error();
+    clear_errors();
     return result;
 }
 
@@ -58,7 +65,7 @@ SlPumpResult sl_pump_handshake(SSL *ssl, SlPumpError *error)
 {
     int ret;
 
-    ERR_clear_error();
+    clear_errors();
     ret = SSL_do_handshake(ssl);
     return classify(ssl, ret, error);
 }
@@ -68,7 +75,7 @@ SlPumpResult sl_pump_read(SSL *ssl, void *buffer, size_t capacity, size_t *n, Sl
     int ret;
 
     *n = 0;
-    ERR_clear_error();
+    clear_errors();
     ret = SSL_read_ex(ssl, buffer, capacity, n);
     return classify(ssl, ret, error);
 }
@@ -79,7 +86,7 @@ SlPumpResult sl_pump_write_some(SSL *ssl, const void *data, size_t len, size_t *
     int ret;
 
     *n = 0;
-    ERR_clear_error();
+    clear_errors();
     ret = SSL_write_ex(ssl, data, len, n);
     return classify(ssl, ret, error);
 }
@@ -95,7 +102,7 @@ SlPumpResult sl_pump_update_keys(SSL *ssl, int request, SlPumpError *error)
 {
     int ret;
 
-    ERR_clear_error();
+    clear_errors();
     ret = SSL_key_update(ssl, request ? SSL_KEY_UPDATE_REQUESTED : SSL_KEY_UPDATE_NOT_REQUESTED);
     if (ret > 0)
         ret = SSL_do_handshake(ssl);
@@ -106,10 +113,10 @@ SlPumpResult sl_pump_shutdown(SSL *ssl, SlPumpError *error)
 {
     int ret;
 
-    ERR_clear_error();
+    clear_errors();
     ret = SSL_shutdown(ssl);
     if (ret >= 0) { /* 0: sent, the peer's has not come */
-        ERR_clear_error();
+        clear_errors();
         return SL_PUMP_DONE;
     }
     return classify(ssl, ret, error);
@@ -119,11 +126,11 @@ SlPumpResult sl_pump_timeout(SSL *ssl, SlPumpError *error)
 {
     long ret;
 
-    ERR_clear_error();
+    clear_errors();
     ret = DTLSv1_handle_timeout(ssl);
     if (ret < 0)
         keep_first_error(error);
-    ERR_clear_error();
+    clear_errors();
     return ret > 0 ? SL_PUMP_DONE : ret == 0 ? SL_PUMP_WAIT : SL_PUMP_FATAL;
 }
 
@@ -137,12 +144,12 @@ SlPumpResult sl_pump_listen(SSL *ssl, SlPumpError *error)
         error->reason[0] = '\0';
         return SL_PUMP_FATAL;
     }
-    ERR_clear_error();
+    clear_errors();
     ret = DTLSv1_listen(ssl, peer);
     BIO_ADDR_free(peer);
     if (ret < 0)
         keep_first_error(error);
-    ERR_clear_error();
+    clear_errors();
     return ret > 0 ? SL_PUMP_DONE : ret == 0 ? SL_PUMP_WAIT : SL_PUMP_FATAL;
 }
 
