@@ -313,6 +313,8 @@ static GBytes *key_of(End *end)
     return key;
 }
 
+static gboolean sent_some_more(gpointer flow) { return ((Flow *)flow)->sent > 60; }
+
 static void test_restart(void)
 {
     Pair *pair = pair_new(1, NULL, NULL);
@@ -332,7 +334,7 @@ static void test_restart(void)
     pair_signal(pair, &pair->a, &pair->b);
     pair_signal(pair, &pair->b, &pair->a);
     g_assert_true(pair_run_until(pair, restarted, &flow));
-    pair_run_for(pair, 100);
+    g_assert_true(pair_run_until(pair, sent_some_more, &flow));
     g_source_destroy(source);
     g_source_unref(source);
     pair_run_for(pair, 50);
@@ -340,7 +342,6 @@ static void test_restart(void)
     GBytes *after = key_of(&pair->b.end[0]);
     g_assert_true(g_bytes_equal(before, after));
     g_assert_cmpuint(flow.errors, ==, 0);
-    g_assert_cmpuint(flow.sent, >, 40);
     /* ICE may lose a packet while it changes the pair; the keys lose none. */
     g_assert_cmpuint(pair->a.end[0].rtp, >=, flow.sent - 2);
     g_assert_cmpuint(pair->b.end[0].rtp, >=, flow.sent - 2);
