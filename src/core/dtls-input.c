@@ -151,7 +151,7 @@ static int evidence_stands(const SlDtls *self)
 {
     const SlHandshakeInput *input = &self->input;
 
-    return SSL_get_state(self->ssl) == (OSSL_HANDSHAKE_STATE)input->evidence_state &&
+    return (int)SSL_get_state(self->ssl) == input->evidence_state &&
            self->last_sent == input->evidence_flight;
 }
 
@@ -176,7 +176,7 @@ static void note_evidence(SlDtls *self, const SlRecord *record)
     input->evidence.direction = SLUICE_RECEIVED;
     input->evidence.level = record->body[0];
     input->evidence.number = record->body[1];
-    input->evidence_state = SSL_get_state(self->ssl);
+    input->evidence_state = (int)SSL_get_state(self->ssl);
     input->evidence_flight = self->last_sent;
     input->evidence_until = self->now + grace(self);
 }
