@@ -40,9 +40,10 @@ ensure_packages() {
         as_root=sudo
     fi
     echo "installing: $missing" >&2
+    # RUNLEVEL: nginx is for the tests, which start their own; where sysvinit decides, no server starts here.
     # shellcheck disable=SC2086
     if ! { $as_root apt-get update -q &&
-           $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $missing
+           $as_root env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get install -q -y --no-install-recommends $missing
          } >&2 </dev/null; then
         echo "apt-get could not install: $missing" >&2
         return 1
