@@ -11,7 +11,7 @@ max_function=60
 # of a lower one; nothing points up.
 rooms='
 record fingerprint classify text timers byte-queue
-certificate ssl-pump
+certificate ssl-pump bio-method
 config stream-config datagram-bio stream-bio dtls-clock output inbox event-queue
 record-guard client-hello flight end srtp-openssl srtp-openssl-aes srtp-openssl-hmac srtp-openssl-vectors
 dtls-private dtls dtls-flights dtls-input dtls-verify srtp lifecycle

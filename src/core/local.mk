@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 core_sources = \
+	src/core/bio-method.c \
+	src/core/bio-method.h \
 	src/core/byte-queue.c \
 	src/core/byte-queue.h \
 	src/core/certificate.c \

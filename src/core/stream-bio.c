@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "stream-bio.h"
 
+#include "bio-method.h"
+
 #include <openssl/bio.h>
 
-#include <pthread.h>
 #include <string.h>
-
-static BIO_METHOD *method;
-static pthread_mutex_t method_lock = PTHREAD_MUTEX_INITIALIZER;
 
 /* All or nothing: OpenSSL comes again with what was not taken, so a record is never torn. */
 static int bio_write(BIO *bio, const char *data, int len)
@@ -56,42 +54,7 @@ static long bio_ctrl(BIO *bio, int command, long number, void *pointer)
     return command == BIO_CTRL_FLUSH ? 1 : 0;
 }
 
-static int bio_create(BIO *bio)
-{
-    BIO_set_init(bio, 1);
-    return 1;
-}
+static SlBioMethod method = {
+    .name = "sluice stream", .write = bio_write, .read = bio_read, .ctrl = bio_ctrl};
 
-/* As in datagram-bio.c: the index is one of 127, taken once a process. */
-static BIO_METHOD *make_method(void)
-{
-    static int type;
-    BIO_METHOD *made;
-
-    if (type == 0)
-        type = BIO_get_new_index();
-    if (type <= 0) {
-        type = 0;
-        return NULL;
-    }
-    made = BIO_meth_new(type | BIO_TYPE_SOURCE_SINK, "sluice stream");
-    if (made && BIO_meth_set_write(made, bio_write) && BIO_meth_set_read(made, bio_read) &&
-        BIO_meth_set_ctrl(made, bio_ctrl) && BIO_meth_set_create(made, bio_create))
-        return made;
-    BIO_meth_free(made);
-    return NULL;
-}
-
-BIO *sl_stream_bio_new(SlStreamBio *state)
-{
-    BIO *bio;
-
-    pthread_mutex_lock(&method_lock);
-    if (!method)
-        method = make_method();
-    bio = method ? BIO_new(method) : NULL;
-    pthread_mutex_unlock(&method_lock);
-    if (bio)
-        BIO_set_data(bio, state);
-    return bio;
-}
+BIO *sl_stream_bio_new(SlStreamBio *state) { return sl_bio_new(&method, state); }
