@@ -15,7 +15,7 @@ certificate ssl-pump bio-method
 config stream-config datagram-bio stream-bio dtls-clock output inbox event-queue
 record-guard client-hello flight end srtp-openssl srtp-openssl-aes srtp-openssl-hmac srtp-openssl-vectors
 dtls-private dtls dtls-flights dtls-input dtls-verify srtp lifecycle
-transport transport-input transport-output stream-private stream stream-io stream-verify stream-session
+transport transport-end-dtls transport-input transport-output stream-private stream stream-io stream-verify stream-session
 '
 
 level_of() {

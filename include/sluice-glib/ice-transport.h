@@ -277,6 +277,21 @@ SLUICE_API gboolean sluice_ice_transport_send_data_bytes(SluiceIceTransport *sel
                                                          GError **error);
 
 /**
+ * sluice_ice_transport_end_dtls:
+ * @self: a connected transport with SRTP
+ * @error: return location for an error
+ *
+ * Declares that media is all there will be: neither data nor a restart is wanted again. DTLS is given up with the memory it
+ * takes, %SLUICE_STATE_MEDIA_ONLY follows (a server may wait for it until the peer's first packet), and media goes
+ * on. Whether the peer has gone is told by ICE from then on (turn on the agent's consent-freshness); our own
+ * close_notify still goes with sluice_ice_transport_close().
+ *
+ * Returns: %TRUE, or %FALSE with @error set: %SLUICE_ERROR_NOT_READY; %SLUICE_ERROR_INVALID_STATE: no SRTP;
+ *   %SLUICE_ERROR_ENDED
+ */
+SLUICE_API gboolean sluice_ice_transport_end_dtls(SluiceIceTransport *self, GError **error);
+
+/**
  * sluice_ice_transport_close:
  * @self: a transport
  *

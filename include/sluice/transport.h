@@ -179,8 +179,8 @@ SLUICE_API SluiceStatus sluice_transport_protect(SluiceTransport *self, SluiceKi
  *
  * Returns: %SLUICE_OK: it is in the output queue, drain it; %SLUICE_WOULD_BLOCK: the output queue is full, nothing
  *   was encrypted: drain it, then call again; %SLUICE_TOO_LARGE; %SLUICE_NOT_READY before
- *   %SLUICE_STATE_CONNECTED; %SLUICE_INVALID_STATE in %SLUICE_STATE_MEDIA_ONLY; %SLUICE_INVALID_ARGUMENT;
- *   %SLUICE_ENDED
+ *   %SLUICE_STATE_CONNECTED; %SLUICE_INVALID_STATE in %SLUICE_STATE_MEDIA_ONLY and after
+ *   sluice_transport_end_dtls(); %SLUICE_INVALID_ARGUMENT; %SLUICE_ENDED
  */
 SLUICE_API SluiceStatus sluice_transport_send_data(SluiceTransport *self, SluiceTime now,
                                                    const uint8_t *data, size_t len);
@@ -299,6 +299,26 @@ SLUICE_API SluiceTime sluice_transport_next_timeout(const SluiceTransport *self)
  * Returns: %SLUICE_OK, or %SLUICE_ENDED
  */
 SLUICE_API SluiceStatus sluice_transport_handle_timeout(SluiceTransport *self, SluiceTime now);
+
+/**
+ * sluice_transport_end_dtls: (skip)
+ * @self: a connected transport with SRTP
+ * @now: the time
+ *
+ * Declares that media is all there will be: neither data, nor a restart, nor an exporter is wanted again. OpenSSL's
+ * connection, by far the most of what a transport holds, is freed, the state becomes %SLUICE_STATE_MEDIA_ONLY, and
+ * media goes on with its keys. What is given up: alerts and the close_notify of the peer are not understood any more, so
+ * that consent to send (RFC 7675) has to tell when it has gone; and a peer that starts anew is not heard. Our own
+ * close_notify is kept, sealed, for sluice_transport_close(). What waits to be sent or read stays.
+ *
+ * It happens at once where the peer needs nothing of DTLS any more; a server that cannot know yet whether its last
+ * flight has arrived waits until something of the peer has come under the keys, at most as long as a
+ * handshake may take (sluice_config_set_deadlines()), with a timer. Data is refused from this call on.
+ *
+ * Returns: %SLUICE_OK, also when it was said before; %SLUICE_NOT_READY before %SLUICE_STATE_CONNECTED;
+ *   %SLUICE_INVALID_STATE on a data-only transport; %SLUICE_ENDED
+ */
+SLUICE_API SluiceStatus sluice_transport_end_dtls(SluiceTransport *self, SluiceTime now);
 
 /**
  * sluice_transport_close: (skip)

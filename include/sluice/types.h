@@ -168,7 +168,8 @@ typedef enum { SLUICE_ROLE_AUTO = 0, SLUICE_ROLE_CLIENT = 1, SLUICE_ROLE_SERVER 
  * @SLUICE_STATE_UNVERIFIED: the handshake is finished, the peer's fingerprint is not known yet; nothing
  *   goes in or out
  * @SLUICE_STATE_CONNECTED: finished and verified
- * @SLUICE_STATE_MEDIA_ONLY: connected, but DTLS was ended by an authenticated warning alert; media goes on
+ * @SLUICE_STATE_MEDIA_ONLY: connected, but DTLS was ended by an authenticated warning alert or by
+ *   sluice_transport_end_dtls(); media goes on
  * @SLUICE_STATE_CLOSED: ended in order, by us or by the peer's close_notify
  * @SLUICE_STATE_FAILED: ended by an error
  *

@@ -341,6 +341,15 @@ void sl_dtls_close(SlDtls *self, SluiceTime now)
         (void)sl_pump_shutdown(self->ssl, &error);
 }
 
+void sl_dtls_seal_close(SlDtls *self, SluiceTime now, SlOutput *aside)
+{
+    SlOutput *output = self->sinks.output;
+
+    self->sinks.output = aside;
+    sl_dtls_close(self, now);
+    self->sinks.output = output;
+}
+
 int sl_dtls_is_finished(const SlDtls *self) { return self->finished; }
 
 SluiceSrtpProfile sl_dtls_profile(const SlDtls *self)

@@ -72,6 +72,9 @@ size_t sl_dtls_max_data_size(const SlDtls *self);
 /* Puts a close_notify in the output, once, if the handshake is finished. */
 void sl_dtls_close(SlDtls *self, SluiceTime now);
 
+/* Puts that close_notify aside, for a time when this association is freed. */
+void sl_dtls_seal_close(SlDtls *self, SluiceTime now, SlOutput *aside);
+
 /* A plaintext alert came and the handshake has got no further since: it counts from here on as the peer's. 1: so it is. */
 int sl_dtls_believe_evidence(SlDtls *self);
 

@@ -11,7 +11,7 @@ typedef enum {
     SL_INPUT_START,      /* started with one, or a ClientHello gave it one */
     SL_INPUT_FINISHED,   /* the handshake is finished, the fingerprint is not known */
     SL_INPUT_VERIFIED,   /* finished, and the peer is who it must be */
-    SL_INPUT_DTLS_OVER,  /* an authenticated warning alert ended DTLS */
+    SL_INPUT_DTLS_OVER,  /* an authenticated warning alert, or the caller, ended DTLS; media goes on */
     SL_INPUT_CLOSE,      /* closed in order, by either side */
     SL_INPUT_FAIL
 } SlLifecycleInput;

@@ -58,6 +58,7 @@ core_sources = \
 	src/core/stream.c \
 	src/core/text.c \
 	src/core/timers.c \
+	src/core/transport-end-dtls.c \
 	src/core/transport-input.c \
 	src/core/transport-output.c \
 	src/core/transport.c \

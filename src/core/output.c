@@ -138,6 +138,18 @@ void sl_output_drop(SlOutput *self, SlOutputKind kind)
     }
 }
 
+void sl_output_move(SlOutput *self, SlOutput *from)
+{
+    while (from->head) {
+        SlOutputEntry *entry = from->head;
+
+        from->head = entry->next;
+        count_out(from, entry);
+        link_entry(self, entry);
+    }
+    from->tail = NULL;
+}
+
 int sl_output_peek(const SlOutput *self, SlOutputKind *kind, const uint8_t **data, size_t *len)
 {
     if (!self->head)

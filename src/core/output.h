@@ -40,6 +40,9 @@ SluiceStatus sl_output_push(SlOutput *self, SlOutputKind kind, const uint8_t *da
 /* Drops all that waits of one kind. */
 void sl_output_drop(SlOutput *self, SlOutputKind kind);
 
+/* Moves all of @from behind what waits here. */
+void sl_output_move(SlOutput *self, SlOutput *from);
+
 /* The oldest datagram; 0: none. The data are valid until it is popped or dropped. */
 int sl_output_peek(const SlOutput *self, SlOutputKind *kind, const uint8_t **data, size_t *len);
 void sl_output_pop(SlOutput *self);

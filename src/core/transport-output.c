@@ -56,6 +56,8 @@ SluiceStatus sluice_transport_send_data(SluiceTransport *self, SluiceTime now, c
     status = require_connected(self);
     if (status != SLUICE_OK)
         return status;
+    if (self->end_dtls_at != SLUICE_TIME_NEVER)
+        return SLUICE_INVALID_STATE;
     if (len > sl_dtls_max_data_size(self->associations[0])) {
         self->stats.data_too_large++;
         return SLUICE_TOO_LARGE;

@@ -27,11 +27,13 @@ SluiceTransport *sluice_transport_new(SluiceConfig *config)
     self->config = sluice_config_ref(config);
     self->ctx = ctx;
     self->deadline = SLUICE_TIME_NEVER;
+    self->end_dtls_at = SLUICE_TIME_NEVER;
     self->stats.started_at = SLUICE_TIME_NEVER;
     self->stats.finished_at = SLUICE_TIME_NEVER;
     self->stats.connected_at = SLUICE_TIME_NEVER;
     self->stats.handshake_mtu = (uint32_t)config->handshake_mtu;
     sl_output_init(&self->output, config->max_output_datagrams, config->max_output_bytes);
+    sl_output_init(&self->farewell, 0, 0);
     sl_inbox_init(&self->inbox, config->max_held, config->max_held_bytes, config->max_messages,
                   config->max_message_bytes);
     return self;
@@ -53,6 +55,7 @@ void sluice_transport_free(SluiceTransport *self)
     OPENSSL_free(self->peer_der);
     sl_srtp_free(self->srtp);
     sl_output_cleanup(&self->output);
+    sl_output_cleanup(&self->farewell);
     sl_inbox_cleanup(&self->inbox);
     OPENSSL_clear_free(self->scratch, SL_SCRATCH); /* it may hold plain media */
     pthread_mutex_destroy(&self->send_lock);
@@ -80,7 +83,7 @@ SluiceStatus sluice_transport_get_end(const SluiceTransport *self, SluiceEnd *en
 
 /* -- from state to state ------------------------------------------------------------------------------------ */
 
-static void enter(SluiceTransport *self, SluiceTime now, SlLifecycleInput input)
+void sl_transport_enter(SluiceTransport *self, SluiceTime now, SlLifecycleInput input)
 {
     SluiceState state = sl_lifecycle_next(self->state, input);
     SluiceEvent event = {.type = SLUICE_EVENT_STATE, .time = now, .u.state = state};
@@ -92,13 +95,10 @@ static void enter(SluiceTransport *self, SluiceTime now, SlLifecycleInput input)
     sl_log(self->config, SLUICE_LOG_INFO, self->id, "%s", sluice_state_name(state));
 }
 
-/* The end: keys go, timers stop, what the application has been promised stays. */
-static void end(SluiceTransport *self, SluiceTime now, SluiceEndReason reason)
+/* What DTLS has to say of the end; where it was given up before, it has said it. */
+static void note_end(SluiceTransport *self)
 {
-    int in_order = reason == SLUICE_END_LOCAL_CLOSE || reason == SLUICE_END_CLOSE_NOTIFY;
-    SlSrtp *srtp;
-
-    if (sl_transport_has_ended(self))
+    if (self->state == SLUICE_STATE_MEDIA_ONLY)
         return;
     memset(&self->end, 0, sizeof self->end);
     self->end.alert = -1;
@@ -108,11 +108,29 @@ static void end(SluiceTransport *self, SluiceTime now, SluiceEndReason reason)
         self->end.last_flight_sent = 2;
         self->end.last_flight_received = 1;
     }
+}
+
+void sl_transport_drop_dtls(SluiceTransport *self)
+{
+    note_end(self);
+    drop_associations(self);
+}
+
+/* The end: keys go, timers stop, what the application has been promised stays. */
+static void end(SluiceTransport *self, SluiceTime now, SluiceEndReason reason)
+{
+    int in_order = reason == SLUICE_END_LOCAL_CLOSE || reason == SLUICE_END_CLOSE_NOTIFY;
+    SlSrtp *srtp;
+
+    if (sl_transport_has_ended(self))
+        return;
+    note_end(self);
     self->end.reason = reason;
     self->end.phase = self->state;
     self->end.role = self->role;
     /* Half a handshake is of no use to anyone; but a last flight goes before the close_notify that needs it. */
-    if (!self->associations[0] || !sl_dtls_is_finished(self->associations[0]))
+    if (!sl_transport_is_verified(self) &&
+        (!self->associations[0] || !sl_dtls_is_finished(self->associations[0])))
         sl_output_drop(&self->output, SL_OUTPUT_FLIGHT);
     drop_associations(self);
     /* Not freed here: the application may be looking at the oldest message as it closes. */
@@ -124,7 +142,8 @@ static void end(SluiceTransport *self, SluiceTime now, SluiceEndReason reason)
     pthread_mutex_unlock(&self->send_lock);
     sl_srtp_free(srtp);
     self->deadline = SLUICE_TIME_NEVER;
-    enter(self, now, in_order ? SL_INPUT_CLOSE : SL_INPUT_FAIL);
+    self->end_dtls_at = SLUICE_TIME_NEVER;
+    sl_transport_enter(self, now, in_order ? SL_INPUT_CLOSE : SL_INPUT_FAIL);
     if (!in_order)
         sl_log(self->config, SLUICE_LOG_ERROR, self->id, "failed: %s (%s)",
                sluice_end_reason_name(reason), self->end.openssl_reason);
@@ -201,7 +220,7 @@ static void verify(SluiceTransport *self, SluiceTime now)
 
     if (self->identity.n == 0) {
         self->deadline = now + self->config->unverified_deadline;
-        enter(self, now, SL_INPUT_FINISHED);
+        sl_transport_enter(self, now, SL_INPUT_FINISHED);
         return;
     }
     match = sl_fingerprints_match(self->identity.list, self->identity.n, self->peer_der,
@@ -218,7 +237,7 @@ static void verify(SluiceTransport *self, SluiceTime now)
     }
     self->deadline = SLUICE_TIME_NEVER;
     self->stats.connected_at = now;
-    enter(self, now, SL_INPUT_VERIFIED);
+    sl_transport_enter(self, now, SL_INPUT_VERIFIED);
 }
 
 void sl_transport_after_dtls(SluiceTransport *self, SluiceTime now, SlDtlsResult result)
@@ -241,10 +260,13 @@ void sl_transport_after_dtls(SluiceTransport *self, SluiceTime now, SlDtlsResult
         end(self, now, SLUICE_END_CLOSE_NOTIFY);
         break;
     case SL_DTLS_OVER:
-        if (self->state == SLUICE_STATE_CONNECTED && self->srtp)
-            enter(self, now, SL_INPUT_DTLS_OVER);
-        else
+        if (self->state == SLUICE_STATE_CONNECTED && self->srtp) {
+            sl_transport_drop_dtls(self);
+            self->end_dtls_at = SLUICE_TIME_NEVER;
+            sl_transport_enter(self, now, SL_INPUT_DTLS_OVER);
+        } else {
             end(self, now, SLUICE_END_ALERT_RECEIVED);
+        }
         break;
     case SL_DTLS_DEAD:
         memset(&why, 0, sizeof why);
@@ -274,7 +296,7 @@ void sl_transport_connect_as(SluiceTransport *self, SluiceTime now, SluiceRole r
     self->role = role;
     self->stats.started_at = now;
     self->deadline = now + self->config->handshake_deadline;
-    enter(self, now, SL_INPUT_START);
+    sl_transport_enter(self, now, SL_INPUT_START);
 }
 
 static SluiceStatus status_now(const SluiceTransport *self)
@@ -297,7 +319,7 @@ SluiceStatus sluice_transport_start(SluiceTransport *self, SluiceTime now, Sluic
         return self->role_named ? SLUICE_OK : SLUICE_INVALID_STATE;
     }
     if (role == SLUICE_ROLE_AUTO) {
-        enter(self, now, SL_INPUT_START_AUTO);
+        sl_transport_enter(self, now, SL_INPUT_START_AUTO);
     } else {
         self->role_named = 1;
         sl_transport_connect_as(self, now, role);
@@ -364,7 +386,7 @@ SluiceTime sluice_transport_next_timeout(const SluiceTransport *self)
 
     if (!self)
         return SLUICE_TIME_NEVER;
-    due = self->deadline;
+    due = self->end_dtls_at < self->deadline ? self->end_dtls_at : self->deadline;
     if (self->associations[0] && sl_dtls_next_timeout(self->associations[0]) < due)
         due = sl_dtls_next_timeout(self->associations[0]);
     return due;
@@ -392,6 +414,8 @@ SluiceStatus sluice_transport_handle_timeout(SluiceTransport *self, SluiceTime n
         sl_transport_fail(self, now, deadline_reason(self));
     else if (self->associations[0])
         sl_transport_after_dtls(self, now, sl_dtls_handle_timeout(self->associations[0], now));
+    if (self->end_dtls_at <= now)
+        sl_transport_try_end_dtls(self, now);
     return status_now(self);
 }
 
@@ -403,6 +427,8 @@ SluiceStatus sluice_transport_close(SluiceTransport *self, SluiceTime now)
         return SLUICE_OK;
     if (self->associations[0])
         sl_dtls_close(self->associations[0], now);
+    else
+        sl_output_move(&self->output, &self->farewell);
     end(self, now, SLUICE_END_LOCAL_CLOSE);
     return SLUICE_OK;
 }

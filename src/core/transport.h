@@ -30,6 +30,9 @@ struct SluiceTransport {
     int path_validated;
     SluiceTime rtt;
     SluiceTime deadline; /* of the handshake, or of the fingerprint; NEVER: none */
+    SluiceTime
+        end_dtls_at; /* when to look again whether DTLS can be given up; NEVER: nobody wants it to */
+    SlOutput farewell; /* a close_notify that was sealed before DTLS was given up */
     uint8_t cookie_secret[SL_COOKIE_SECRET];
 
     /* The live association, and the place of a second one that has to prove itself first (RFC 6347 section 4.2.8). */
@@ -68,6 +71,15 @@ int sl_transport_associate(SluiceTransport *self, SluiceTime now, SluiceRole rol
 void sl_transport_connect_as(SluiceTransport *self, SluiceTime now, SluiceRole role);
 
 void sl_transport_fail(SluiceTransport *self, SluiceTime now, SluiceEndReason reason);
+
+/* Enters the state that follows @input, and tells. */
+void sl_transport_enter(SluiceTransport *self, SluiceTime now, SlLifecycleInput input);
+
+/* In transport-end-dtls.c: gives DTLS up once the peer needs nothing of it any more. */
+void sl_transport_try_end_dtls(SluiceTransport *self, SluiceTime now);
+
+/* What is known of the live association's end, then frees it. Media goes on. */
+void sl_transport_drop_dtls(SluiceTransport *self);
 
 static inline int sl_transport_has_ended(const SluiceTransport *self)
 {

@@ -150,6 +150,16 @@ void sluice_ice_transport_close(SluiceIceTransport *self)
         sl_ice_close(self);
 }
 
+gboolean sluice_ice_transport_end_dtls(SluiceIceTransport *self, GError **error)
+{
+    g_return_val_if_fail(SLUICE_IS_ICE_TRANSPORT(self) && self->core != NULL, FALSE);
+    g_return_val_if_fail(in_context(self), FALSE);
+    sl_ice_send_posted(self); /* what was posted before, or never */
+    SluiceStatus status = sluice_transport_end_dtls(self->core, sl_ice_now());
+    sl_ice_after_call(self);
+    return sl_error_take_status(error, status);
+}
+
 GBytes *sluice_ice_transport_export(SluiceIceTransport *self, const char *label, GBytes *context,
                                     gsize len, GError **error)
 {

@@ -313,6 +313,45 @@ static void test_refused(void)
     pair_free(pair);
 }
 
+static gboolean both_media_alone(gpointer data)
+{
+    Pair *pair = data;
+
+    return sluice_ice_transport_get_state(pair->a.end[0].transport) == SLUICE_STATE_MEDIA_ONLY &&
+           sluice_ice_transport_get_state(pair->b.end[0].transport) == SLUICE_STATE_MEDIA_ONLY &&
+           pair->a.end[0].rtp > 0 && pair->b.end[0].rtp > 0;
+}
+
+/* DTLS is given up, media goes on; data is refused, from this thread and any other. */
+static void test_end_dtls(void)
+{
+    Pair *pair = pair_new(1, NULL, NULL);
+    End *ends[] = {&pair->a.end[0], &pair->b.end[0]};
+    guint8 packet[100];
+    GError *error = NULL;
+
+    g_assert_false(sluice_ice_transport_end_dtls(ends[0]->transport, &error));
+    g_assert_error(error, SLUICE_ERROR, SLUICE_ERROR_NOT_READY);
+    g_clear_error(&error);
+    pair_connect(pair);
+    pair_rtp(packet, sizeof packet, 1, 7);
+    for (guint i = 0; i < 2; i++) {
+        CALL(pair, g_assert_true(sluice_ice_transport_end_dtls(ends[i]->transport, NULL)));
+        g_assert_true(
+            sluice_ice_transport_send_rtp(ends[i]->transport, packet, sizeof packet, NULL));
+    }
+    g_assert_true(pair_run_until(pair, both_media_alone, pair));
+    g_assert_false(
+        sluice_ice_transport_send_data(ends[0]->transport, (const guint8 *)"x", 1, &error));
+    g_assert_error(error, SLUICE_ERROR, SLUICE_ERROR_INVALID_STATE);
+    g_clear_error(&error);
+    CALL(pair, sluice_ice_transport_close(ends[0]->transport));
+    g_assert_false(sluice_ice_transport_end_dtls(ends[0]->transport, &error));
+    g_assert_error(error, SLUICE_ERROR, SLUICE_ERROR_ENDED);
+    g_clear_error(&error);
+    pair_free(pair);
+}
+
 static gpointer post_one(gpointer transport)
 {
     g_assert_true(sluice_ice_transport_send_data(transport, (const guint8 *)"last", 4, NULL));
@@ -393,6 +432,7 @@ int main(int argc, char **argv)
                          test_mismatch);
     g_test_add_func("/ice-transport/fingerprint/text", test_fingerprint_text);
     g_test_add_func("/ice-transport/refused", test_refused);
+    g_test_add_func("/ice-transport/end-dtls", test_end_dtls);
     g_test_add_func("/ice-transport/post-then-close", test_post_then_close);
     g_test_add_func("/ice-transport/wrong-component", test_wrong_component);
     g_test_add_func("/ice-transport/export", test_export);

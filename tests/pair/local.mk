@@ -15,6 +15,7 @@ pair_tests += \
 	tests/pair/test-data \
 	tests/pair/test-deadline \
 	tests/pair/test-early-packets \
+	tests/pair/test-end-dtls \
 	tests/pair/test-exporter-label \
 	tests/pair/test-fingerprints \
 	tests/pair/test-forged-alerts \

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* Media alone from here on: DTLS is given up at the caller's word, with all the memory that OpenSSL holds for it. */
+
+#include "transport.h"
+
+/* How often a server looks whether its last flight has arrived. */
+#define LOOK_AGAIN (500 * SLUICE_MILLISECOND)
+
+/* The client of a full handshake has the last word of the server, which is the last word of all (we resume nothing). The
+ * server knows that its last flight has arrived when something comes under the keys; until then a client that
+ * lost it asks for it again (RFC 6347 section 4.2.4), for as long as its handshake may take. */
+static int peer_needs_nothing(const SluiceTransport *self, SluiceTime now)
+{
+    const SluiceStats *stats = &self->stats;
+
+    return self->role == SLUICE_ROLE_CLIENT ||
+           stats->rtp_delivered + stats->rtcp_delivered + stats->data_delivered > 0 ||
+           now - stats->finished_at >= self->config->handshake_deadline;
+}
+
+void sl_transport_try_end_dtls(SluiceTransport *self, SluiceTime now)
+{
+    if (!peer_needs_nothing(self, now)) {
+        self->end_dtls_at = now + LOOK_AGAIN;
+        return;
+    }
+    self->end_dtls_at = SLUICE_TIME_NEVER;
+    sl_dtls_seal_close(self->associations[0], now, &self->farewell);
+    sl_transport_drop_dtls(self);
+    sl_transport_enter(self, now, SL_INPUT_DTLS_OVER);
+}
+
+SluiceStatus sluice_transport_end_dtls(SluiceTransport *self, SluiceTime now)
+{
+    if (!self)
+        return SLUICE_INVALID_ARGUMENT;
+    if (sl_transport_has_ended(self))
+        return SLUICE_ENDED;
+    if (self->config->n_profiles == 0)
+        return SLUICE_INVALID_STATE;
+    if (self->state == SLUICE_STATE_MEDIA_ONLY)
+        return SLUICE_OK;
+    if (self->state != SLUICE_STATE_CONNECTED)
+        return SLUICE_NOT_READY;
+    sl_transport_try_end_dtls(self, now);
+    return SLUICE_OK;
+}

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* Holds: sluice_transport_end_dtls() frees OpenSSL's connection and nothing else: media goes on both ways, the
+ * close_notify that was sealed before still ends the peer in order, data and keys are refused. A server keeps DTLS until the
+ * peer is known to have its last flight, with a timer, and for no longer than a handshake may take. */
+
+#include "common.h"
+
+/* Of one end: the peer's certificate and the ciphers of SRTP, nothing of an SSL (36 KB). */
+#define MEDIA_ALONE_BYTES 6000
+
+static SluiceStatus end_dtls(Pair *pair, int end)
+{
+    SluiceStatus status = sluice_transport_end_dtls(pair->end[end].transport, vclock_now());
+
+    pair_drain(pair, end);
+    return status;
+}
+
+static void assert_media_alone(Pair *pair, int end)
+{
+    SluiceTransport *transport = pair->end[end].transport;
+    SluiceSrtpKeys keys;
+    uint8_t key[16];
+
+    assert_state(pair, end, SLUICE_STATE_MEDIA_ONLY);
+    assert_status(pair_send_data(pair, end, "x", 1), SLUICE_INVALID_STATE);
+    assert_status(sluice_transport_export(transport, "EXPORTER-x", NULL, 0, key, sizeof key),
+                  SLUICE_INVALID_STATE);
+    assert_status(sluice_transport_get_srtp_keys(transport, &keys), SLUICE_INVALID_STATE);
+    assert_int_equal(sluice_transport_max_data_size(transport), 0);
+    assert_int_equal(sluice_transport_next_timeout(transport), SLUICE_TIME_NEVER);
+    assert_status(end_dtls(pair, end), SLUICE_OK);
+}
+
+static void assert_media_flows(Pair *pair, uint16_t sequence)
+{
+    size_t before[2] = {pair_count(pair, CLIENT, SLUICE_KIND_RTP),
+                        pair_count(pair, SERVER, SLUICE_KIND_RTP)};
+
+    for (int end = 0; end < 2; end++)
+        assert_status(pair_send_media(pair, end, SLUICE_KIND_RTP, 7, sequence, 1, 20), SLUICE_OK);
+    pair_run(pair, SECOND);
+    assert_int_equal(pair_count(pair, CLIENT, SLUICE_KIND_RTP), before[CLIENT] + 1);
+    assert_int_equal(pair_count(pair, SERVER, SLUICE_KIND_RTP), before[SERVER] + 1);
+}
+
+static void test_memory_goes_and_media_goes_on(void **state)
+{
+    int64_t base;
+    Pair pair;
+
+    (void)state;
+    open_connected(&pair); /* what libssl makes once */
+    pair_close(&pair);
+    open_default(&pair);
+    base = alloc_count().openssl_bytes;
+    connect_within(&pair, SECOND);
+    assert_talks(&pair);
+    for (int end = 0; end < 2; end++) {
+        assert_status(end_dtls(&pair, end), SLUICE_OK);
+        assert_media_alone(&pair, end);
+    }
+    assert_in_range(alloc_count().openssl_bytes - base, 0, 2 * MEDIA_ALONE_BYTES);
+    assert_media_flows(&pair, 100);
+    assert_int_equal(pair_stats(&pair, CLIENT).tls_version, 0xfefd);
+    pair_close(&pair);
+}
+
+/* From either end, with and without the other one having given DTLS up. */
+static void test_the_sealed_farewell(void **state)
+{
+    (void)state;
+    for (int which = 0; which < 4; which++) {
+        int who = which & 1, both = which >> 1;
+        Pair pair;
+
+        open_connected(&pair);
+        assert_talks(&pair);
+        assert_status(end_dtls(&pair, who), SLUICE_OK);
+        if (both)
+            assert_status(end_dtls(&pair, !who), SLUICE_OK);
+        pair_run(&pair, 60 * SECOND);
+        assert_status(sluice_transport_close(pair.end[who].transport, vclock_now()), SLUICE_OK);
+        pair_drain(&pair, who);
+        pair_run(&pair, SECOND);
+        assert_state(&pair, who, SLUICE_STATE_CLOSED);
+        assert_reason(&pair, who, SLUICE_END_LOCAL_CLOSE);
+        assert_int_equal(pair_end(&pair, who).phase, SLUICE_STATE_MEDIA_ONLY);
+        if (both) {
+            assert_state(&pair, !who, SLUICE_STATE_MEDIA_ONLY); /* it hears no DTLS any more */
+            assert_true(pair_stats(&pair, !who).dropped_unexpected > 0);
+        } else {
+            assert_reason(&pair, !who, SLUICE_END_CLOSE_NOTIFY);
+        }
+        pair_close(&pair);
+    }
+}
+
+static int server_finished(const Pair *pair)
+{
+    return pair_state(pair, SERVER) == SLUICE_STATE_CONNECTED;
+}
+
+/* The server's last flight is lost; it may not give up what has to answer when the client asks again. */
+static void test_a_server_waits_for_its_last_flight(void **state)
+{
+    SluiceTime lost_until;
+    Pair pair;
+
+    (void)state;
+    open_default(&pair);
+    pair_start_both(&pair);
+    /* Up to the moment when the server has sent its last flight, which is lost from there on. */
+    assert_true(pair_run_until(&pair, server_finished, vclock_now() + SECOND));
+    lost_until = vclock_now() + SECOND;
+    pair.end[SERVER].link.filter = lose_until;
+    pair.end[SERVER].link.filter_context = &lost_until;
+    assert_status(end_dtls(&pair, SERVER), SLUICE_OK);
+    assert_state(&pair, SERVER, SLUICE_STATE_CONNECTED);
+    assert_status(pair_send_data(&pair, SERVER, "x", 1), SLUICE_INVALID_STATE);
+    assert_true(sluice_transport_next_timeout(pair.end[SERVER].transport) <= vclock_now() + SECOND);
+    assert_true(pair_run_until(&pair, pair_both_connected, vclock_now() + 10 * SECOND));
+    /* A word of the client's under the keys tells the server. */
+    assert_status(pair_send_media(&pair, CLIENT, SLUICE_KIND_RTP, 7, 1, 1, 20), SLUICE_OK);
+    pair_run(&pair, SECOND);
+    assert_media_alone(&pair, SERVER);
+    assert_media_flows(&pair, 2);
+    pair_close(&pair);
+}
+
+/* The forged twin: packets that are not the peer's prove nothing. And silence is waited for no longer than a handshake takes. */
+static void test_what_is_no_proof(void **state)
+{
+    uint8_t forged[64];
+    SluiceKind kind;
+    size_t len;
+    Pair pair;
+
+    (void)state;
+    open_connected(&pair);
+    assert_status(end_dtls(&pair, SERVER), SLUICE_OK);
+    for (uint16_t i = 0; i < 100; i++) {
+        len = pair_make_media(forged, SLUICE_KIND_RTP, 7, i, 1, 40);
+        assert_true(sluice_status_is_dropped(sluice_transport_receive(
+            pair.end[SERVER].transport, vclock_now(), forged, &len, &kind)));
+    }
+    pair_run(&pair, 20 * SECOND);
+    assert_state(&pair, SERVER, SLUICE_STATE_CONNECTED);
+    pair_run(&pair, 11 * SECOND);
+    assert_media_alone(&pair, SERVER);
+    assert_media_flows(&pair, 2);
+    pair_close(&pair);
+}
+
+/* The peer's close_notify comes while the server waits: that ends it as ever. */
+static void test_closed_while_it_waits(void **state)
+{
+    Pair pair;
+
+    (void)state;
+    open_connected(&pair);
+    assert_status(end_dtls(&pair, SERVER), SLUICE_OK);
+    assert_status(sluice_transport_close(pair.end[CLIENT].transport, vclock_now()), SLUICE_OK);
+    pair_drain(&pair, CLIENT);
+    pair_run(&pair, SECOND);
+    assert_reason(&pair, SERVER, SLUICE_END_CLOSE_NOTIFY);
+    assert_int_equal(sluice_transport_next_timeout(pair.end[SERVER].transport), SLUICE_TIME_NEVER);
+    pair_close(&pair);
+}
+
+static void test_misuse(void **state)
+{
+    SluiceConfig *data_only[2] = {new_config(0), new_config(1)};
+    Pair pair;
+
+    (void)state;
+    assert_status(sluice_transport_end_dtls(NULL, 0), SLUICE_INVALID_ARGUMENT);
+    open_default(&pair);
+    assert_status(end_dtls(&pair, CLIENT), SLUICE_NOT_READY);
+    connect_within(&pair, SECOND);
+    assert_status(sluice_transport_close(pair.end[CLIENT].transport, vclock_now()), SLUICE_OK);
+    assert_status(end_dtls(&pair, CLIENT), SLUICE_ENDED);
+    pair_close(&pair);
+    for (int i = 0; i < 2; i++)
+        assert_status(sluice_config_set_srtp_profiles(data_only[i], NULL, 0), SLUICE_OK);
+    open_with(&pair, data_only[0], data_only[1]);
+    connect_within(&pair, SECOND);
+    assert_status(end_dtls(&pair, CLIENT), SLUICE_INVALID_STATE);
+    assert_status(pair_send_data(&pair, CLIENT, "x", 1), SLUICE_OK);
+    pair_close(&pair);
+}
+
+/* Not even the farewell could be sealed: the rest goes on. */
+static void test_no_memory(void **state)
+{
+    (void)state;
+    for (uint64_t n = 1; n < 6; n++) {
+        Pair pair;
+
+        open_connected(&pair);
+        assert_talks(&pair);
+        alloc_fail_at(n, 1);
+        assert_status(sluice_transport_end_dtls(pair.end[CLIENT].transport, vclock_now()),
+                      SLUICE_OK);
+        alloc_fail_at(0, 0);
+        pair_drain(&pair, CLIENT);
+        assert_media_alone(&pair, CLIENT);
+        assert_media_flows(&pair, 100);
+        assert_status(sluice_transport_close(pair.end[CLIENT].transport, vclock_now()), SLUICE_OK);
+        pair_close(&pair);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_memory_goes_and_media_goes_on),
+        cmocka_unit_test(test_the_sealed_farewell),
+        cmocka_unit_test(test_a_server_waits_for_its_last_flight),
+        cmocka_unit_test(test_what_is_no_proof),
+        cmocka_unit_test(test_closed_while_it_waits),
+        cmocka_unit_test(test_misuse),
+        cmocka_unit_test(test_no_memory),
+    };
+
+    if (!alloc_init())
+        return 1;
+    return cmocka_run_group_tests(tests, NULL, free_certificates);
+}
