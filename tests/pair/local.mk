@@ -47,11 +47,14 @@ support_sources += \
 	tests/pair/common.h \
 	tests/pair/forged.c \
 	tests/pair/forged.h
-endif
 
 check_PROGRAMS += tests/pair/simulate
+endif
+
 tests_pair_simulate_SOURCES = \
 	tests/pair/simulate-call.c \
+	tests/pair/simulate-faults.c \
+	tests/pair/simulate-faults.h \
 	tests/pair/simulate.c \
 	tests/pair/simulate.h \
 	$(heap_sources)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "simulate.h"
 
-#include "pair.h"
+#include "alloc.h"
+#include "simulate-faults.h"
 #include "vclock.h"
 
 #include <openssl/crypto.h>
@@ -15,12 +16,18 @@
 #define TAGS (BATCHES * BATCH)
 #define PAYLOAD 160 /* 20 ms of G.711 */
 
+/* Handshake, fingerprint, and the stops in between. */
+#define FAULTY_DEADLINE (65 * SLUICE_SECOND)
+
 typedef struct {
     Pair pair;
+    Faults faults;
     CallResult *result;
     unsigned arrived[2]; /* bit n: a copy of message n for this end has arrived undamaged */
-    unsigned early[2];   /* the same for data that came before the handshake was finished */
-    int muddied[2];      /* damaged DTLS came before that */
+    unsigned
+        untold[2]; /* the same for data that had to wait in the output: its arrival is not seen */
+    unsigned early[2]; /* the same for data that came before the handshake was finished */
+    int muddied[2];    /* damaged DTLS came before that */
     int batches[2];
 } Call;
 
@@ -68,6 +75,8 @@ static void send_one(Call *call, int from, unsigned tag)
 
     end->tag = tag + 1;
     if (kind_of(tag) == SLUICE_KIND_DATA) {
+        if (end->no_output)
+            call->untold[!from] |= 1u << tag;
         status = pair_send_data(&call->pair, from, message, len);
     } else {
         status =
@@ -76,7 +85,7 @@ static void send_one(Call *call, int from, unsigned tag)
             link_send(&end->link, vclock_now(), end->tag, message, len);
     }
     end->tag = 0;
-    if (status != SLUICE_OK)
+    if (status != SLUICE_OK && !call->faults.out_of_memory)
         wrong(call->result, "connected, but sending says: %s", sluice_status_text(status));
 }
 
@@ -96,6 +105,7 @@ static void note_arrival(Pair *pair, int to, const LinkDatagram *datagram, Sluic
     unsigned bit = datagram->tag ? 1u << (datagram->tag - 1) : 0;
 
     (void)status;
+    faults_see(&call->faults, datagram);
     if (datagram->damaged) {
         call->muddied[to] |= before_keys && !is_media;
         return;
@@ -110,6 +120,8 @@ static void note_arrival(Pair *pair, int to, const LinkDatagram *datagram, Sluic
  * of the good one. */
 static unsigned required(const Call *call, int to)
 {
+    if (call->faults.out_of_memory)
+        return 0;
     return call->arrived[to] & ~(call->muddied[to] ? call->early[to] : 0);
 }
 
@@ -117,11 +129,13 @@ static unsigned required(const Call *call, int to)
 static int connect_both(Call *call)
 {
     Pair *pair = &call->pair;
-    SluiceTime limit = pair->begun + CALL_DEADLINE;
+    SluiceTime limit = pair->begun + (call->faults.enabled ? FAULTY_DEADLINE : CALL_DEADLINE);
     int alive = 1;
 
     while (alive && !pair_both_settled(pair)) {
-        alive = pair_step(pair, limit);
+        alive = faults_step(&call->faults, limit + call->faults.stopped);
+        call->muddied[0] |= call->faults.touched[0];
+        call->muddied[1] |= call->faults.touched[1];
         for (int end = 0; end < 2; end++)
             if (pair_state(pair, end) == SLUICE_STATE_CONNECTED && call->batches[end] == 0)
                 send_batch(call, end);
@@ -188,7 +202,7 @@ static void check_messages(Call *call, int to)
     if (call->result->outcome == CALL_CONNECTED && (required(call, to) & ~got))
         wrong(call->result, "end %d got messages %#x of %#x that the link delivered", to, got,
               call->arrived[to]);
-    if (got & ~call->arrived[to])
+    if (got & ~(call->arrived[to] | call->untold[to]))
         wrong(call->result, "end %d got messages %#x, but only %#x arrived", to, got,
               call->arrived[to]);
 }
@@ -222,7 +236,10 @@ static void settle(Call *call, const char *when)
     Pair *pair = &call->pair;
     SluiceTime limit = vclock_now() + 10 * SLUICE_SECOND;
 
-    while (pair_step(pair, limit))
+    while (faults_step(&call->faults, limit + call->faults.stopped))
+        ;
+    faults_end(&call->faults);
+    while (pair_step(pair, limit + call->faults.stopped))
         ;
     for (int end = 0; end < 2; end++)
         if (sluice_transport_next_timeout(pair->end[end].transport) != SLUICE_TIME_NEVER)
@@ -235,7 +252,7 @@ static void talk(Call *call)
         while (call->batches[end] < BATCHES)
             send_batch(call, end);
     settle(call, "when connected");
-    if (!pair_both_connected(&call->pair))
+    if (!pair_both_connected(&call->pair) && !call->faults.out_of_memory)
         wrong(call->result, "an established call has ended: %s",
               sluice_end_reason_name(pair_end(&call->pair, 0).reason
                                          ? pair_end(&call->pair, 0).reason
@@ -251,6 +268,8 @@ static void hang_up(Call *call, int who)
     pair_drain(pair, who);
     settle(call, "when closed");
     peer = pair_state(pair, !who);
+    if (call->faults.out_of_memory)
+        return;
     if (pair_state(pair, who) != SLUICE_STATE_CLOSED)
         wrong(call->result, "closed, but its state is %s",
               sluice_state_name(pair_state(pair, who)));
@@ -269,6 +288,16 @@ static uint64_t handshake_datagrams(const Pair *pair, int end)
     return count;
 }
 
+/* Nothing larger than the limits goes out: both are 1200 bytes. */
+static void check_datagrams(Call *call)
+{
+    for (int end = 0; end < 2; end++)
+        for (size_t i = 0; i < call->pair.end[end].n_sent; i++)
+            if (call->pair.end[end].sent[i].len > 1200)
+                wrong(call->result, "end %d sent a datagram of %zu bytes", end,
+                      call->pair.end[end].sent[i].len);
+}
+
 static void run(Call *call)
 {
     Pair *pair = &call->pair;
@@ -277,7 +306,8 @@ static void run(Call *call)
 
     for (int end = 0; end < 2; end++) {
         sluice_transport_set_path_validated(pair->end[end].transport, vclock_now(), 1);
-        pair_know(pair, end);
+        if (call->faults.know_at[end] == SLUICE_TIME_NEVER)
+            pair_know(pair, end);
     }
     for (int i = 0; i < 2; i++) {
         int end = i == 0 ? first : !first;
@@ -292,11 +322,16 @@ static void run(Call *call)
                 result->connect = took;
         }
         result->datagrams = handshake_datagrams(pair, 0) + handshake_datagrams(pair, 1);
-        check_keys(call);
+        if (!call->faults.out_of_memory)
+            check_keys(call);
         talk(call);
     } else {
         judge_unconnected(call);
+        faults_end(&call->faults);
     }
+    check_datagrams(call);
+    if (call->faults.wrong)
+        wrong(result, "%s", call->faults.wrong);
     check_messages(call, 0);
     check_messages(call, 1);
     if (result->outcome == CALL_CONNECTED)
@@ -305,18 +340,20 @@ static void run(Call *call)
         wrong(result, "a timer is due again and again");
 }
 
-void simulate_call(SluiceConfig *const configs[2], const LinkSettings *settings, uint64_t seed,
+void simulate_call(SluiceConfig *const configs[2], const CallSettings *settings, uint64_t seed,
                    CallResult *result)
 {
     Call call = {.result = result};
 
     memset(result, 0, sizeof *result);
-    pair_open(&call.pair, configs[0], configs[1], settings, seed);
+    pair_open(&call.pair, configs[0], configs[1], &settings->link, seed);
+    faults_init(&call.faults, &call.pair, settings->faults, seed, settings->trace);
     call.pair.delivered = note_arrival;
     call.pair.context = &call;
     if (call.pair.end[0].transport && call.pair.end[1].transport)
         run(&call);
     else
         wrong(result, "no transport could be made");
+    faults_cleanup(&call.faults);
     pair_close(&call.pair);
 }

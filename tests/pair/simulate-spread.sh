@@ -4,7 +4,7 @@
 # Holds: over a spread of links no call is ever stuck, leaks or goes wrong; and how fast a call connects. All times
 # are virtual, so the limits hold on any machine.
 #
-# SIMULATE: the program. SIMULATE_PERCENT: so many of the calls, for builds with sanitizers (100: 21,200 calls).
+# SIMULATE: the program. SIMULATE_PERCENT: so many of the calls, for builds with sanitizers (100: 31,200 calls).
 
 simulate=${SIMULATE:-./tests/pair/simulate}
 percent=${SIMULATE_PERCENT:-100}
@@ -81,6 +81,11 @@ bad="--duplicate 0.05 --reorder 0.05"
     calls 1000 70 --corrupt 0.02 --loss 0.05 $bad
     calls 500 20 --corrupt 0.2 --loss 0.1 $bad
 }
+# Attackers, stopped processes, set clocks, refused sends, no memory: those that do not connect met a stop of
+# half a minute, a path that went away, memory that ran out or a flipped bit that nobody can tell from the peer's.
+calls 4000 85 --faults
+calls 4000 85 --faults --loss 0.05 --duplicate 0.05 --reorder 0.05
+calls 2000 75 --faults --loss 0.2 --reorder 0.2 --mtu 600 --delay 50
 # No path at all: each call fails at the deadline, none is stuck.
 calls 300 0 --loss 1
 [ "$(value "$json" connected)" = 0 ] && [ "$(value "$json" deadline)" = "$(value "$json" calls)" ]

@@ -22,7 +22,7 @@
 
 typedef struct {
     uint64_t calls, seed;
-    LinkSettings link;
+    CallSettings call;
     int json;
 } Options;
 
@@ -45,6 +45,10 @@ static const char usage[] =
     "  --corrupt P     that one bit of it is flipped (0)\n"
     "  --delay MS      one way, constant (20)\n"
     "  --mtu BYTES     larger datagrams vanish; 0: none (0)\n"
+    "  --faults        attackers, stopped processes, set clocks, blocked networks, no memory, odd "
+    "calls:\n"
+    "                  each call meets some of them, drawn from its seed\n"
+    "  --trace         prints what befalls the calls, to stderr\n"
     "  --json          one line of JSON\n"
     "  --help          this text\n"
     "Prints: calls, connected, failed by reason, stuck (neither connected nor failed after 30 s), "
@@ -95,22 +99,28 @@ static int parse_option(Options *options, int key, const char *name, const char 
     case 's':
         return parse_count(name, text, UINT64_MAX, &options->seed);
     case 'l':
-        return parse_number(name, text, 1, &options->link.loss);
+        return parse_number(name, text, 1, &options->call.link.loss);
     case 'd':
-        return parse_number(name, text, 1, &options->link.duplicate);
+        return parse_number(name, text, 1, &options->call.link.duplicate);
     case 'r':
-        return parse_number(name, text, 1, &options->link.reorder);
+        return parse_number(name, text, 1, &options->call.link.reorder);
     case 'c':
-        return parse_number(name, text, 1, &options->link.corrupt);
+        return parse_number(name, text, 1, &options->call.link.corrupt);
     case 'D':
         if (!parse_number(name, text, 60000, &milliseconds))
             return 0;
-        options->link.delay = (SluiceTime)(milliseconds * 1e6);
+        options->call.link.delay = (SluiceTime)(milliseconds * 1e6);
         return 1;
     case 'm':
         if (!parse_count(name, text, 65535, &mtu))
             return 0;
-        options->link.mtu = (size_t)mtu;
+        options->call.link.mtu = (size_t)mtu;
+        return 1;
+    case 'f':
+        options->call.faults = ~0u;
+        return 1;
+    case 't':
+        options->call.trace = 1;
         return 1;
     case 'j':
         options->json = 1;
@@ -131,6 +141,8 @@ static int parse_options(Options *options, int argc, char **argv)
                                           {"corrupt", required_argument, NULL, 'c'},
                                           {"delay", required_argument, NULL, 'D'},
                                           {"mtu", required_argument, NULL, 'm'},
+                                          {"faults", no_argument, NULL, 'f'},
+                                          {"trace", no_argument, NULL, 't'},
                                           {"json", no_argument, NULL, 'j'},
                                           {"help", no_argument, NULL, 'h'},
                                           {NULL, 0, NULL, 0}};
@@ -138,7 +150,7 @@ static int parse_options(Options *options, int argc, char **argv)
 
     options->calls = 1000;
     options->seed = 1;
-    options->link.delay = 20 * SLUICE_MILLISECOND;
+    options->call.link.delay = 20 * SLUICE_MILLISECOND;
     while ((key = getopt_long(argc, argv, "", known, &which)) != -1) {
         if (key == 'h')
             return -1;
@@ -169,9 +181,9 @@ static int64_t bytes_in_use(void)
  * alert, a deadline. */
 static int warm_up(SluiceConfig *const configs[2])
 {
-    const LinkSettings clean = {.delay = SLUICE_MILLISECOND},
-                       dead = {.delay = SLUICE_MILLISECOND, .loss = 1},
-                       bad = {.delay = SLUICE_MILLISECOND, .corrupt = 0.5, .loss = 0.2};
+    const CallSettings clean = {.link = {.delay = SLUICE_MILLISECOND}},
+                       dead = {.link = {.delay = SLUICE_MILLISECOND, .loss = 1}},
+                       bad = {.link = {.delay = SLUICE_MILLISECOND, .corrupt = 0.5, .loss = 0.2}};
     CallResult result;
 
     simulate_call(configs, &dead, 1, &result);
@@ -209,11 +221,13 @@ static void run_calls(const Options *options, SluiceConfig *const configs[2], To
     for (uint64_t i = 0; i < options->calls; i++) {
         CallResult result;
 
-        simulate_call(configs, &options->link, options->seed + i, &result);
+        simulate_call(configs, &options->call, options->seed + i, &result);
         count_call(totals, &result);
         if ((result.wrong[0] || result.outcome == CALL_STUCK) && complaints++ < COMPLAINTS)
-            fprintf(stderr, "simulate: call with seed %" PRIu64 ": %s\n", options->seed + i,
-                    result.wrong[0] ? result.wrong : "stuck");
+            fprintf(stderr,
+                    "simulate: call with seed %" PRIu64
+                    ": %s; again, with the same options: --calls 1 --seed %" PRIu64 " --trace\n",
+                    options->seed + i, result.wrong[0] ? result.wrong : "stuck", options->seed + i);
     }
     totals->leaked = bytes_in_use() - before;
     if (totals->leaked < 0)

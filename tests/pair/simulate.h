@@ -25,8 +25,14 @@ typedef struct {
     char wrong[160];        /* what must never happen and did; "" if nothing */
 } CallResult;
 
+typedef struct {
+    LinkSettings link;
+    unsigned faults; /* bits of FaultKind that may befall a call, beside those of the link */
+    int trace;       /* what happens is printed to stderr */
+} CallSettings;
+
 /* @configs are those of side 0 and 1; which is client is drawn from @seed. */
-void simulate_call(SluiceConfig *const configs[2], const LinkSettings *settings, uint64_t seed,
+void simulate_call(SluiceConfig *const configs[2], const CallSettings *settings, uint64_t seed,
                    CallResult *result);
 
 #endif

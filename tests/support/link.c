@@ -120,6 +120,16 @@ LinkDatagram *link_take(Link *self, SluiceTime now)
     return datagram;
 }
 
+LinkDatagram *link_copy_datagram(const LinkDatagram *datagram)
+{
+    size_t size = sizeof *datagram + datagram->len;
+    LinkDatagram *copy = test_malloc(size);
+
+    memcpy(copy, datagram, size);
+    copy->next = NULL;
+    return copy;
+}
+
 void link_free_datagram(LinkDatagram *datagram) { test_free(datagram); }
 
 void link_clear(Link *self)

@@ -53,6 +53,7 @@ SluiceTime link_next(const Link *self);
 /* Takes what has arrived by @now, the oldest first; NULL: nothing. Free it with
  * link_free_datagram(). */
 LinkDatagram *link_take(Link *self, SluiceTime now);
+LinkDatagram *link_copy_datagram(const LinkDatagram *datagram);
 void link_free_datagram(LinkDatagram *datagram);
 
 /* Everything on the way vanishes. */

@@ -168,16 +168,30 @@ static void give(Pair *self, int to, LinkDatagram *datagram)
         self->delivered(self, to, datagram, status);
 }
 
+/* When an end takes note of what happens at @at. */
+static SluiceTime noticed(const PairEnd *end, SluiceTime at)
+{
+    return at < end->stopped_until ? end->stopped_until : at;
+}
+
 static SluiceTime timer_of(const PairEnd *end)
 {
-    return end->transport ? sluice_transport_next_timeout(end->transport) : SLUICE_TIME_NEVER;
+    SluiceTime due =
+        end->transport ? sluice_transport_next_timeout(end->transport) : SLUICE_TIME_NEVER;
+
+    return noticed(end, due);
+}
+
+static SluiceTime arrival_from(const Pair *self, int from)
+{
+    return noticed(&self->end[!from], link_next(&self->end[from].link));
 }
 
 /* Datagrams before timers, as rule 14 asks of a program that wakes up late. */
 static int deliver(Pair *self, SluiceTime limit)
 {
-    int from = link_next(&self->end[0].link) <= link_next(&self->end[1].link) ? 0 : 1;
-    SluiceTime at = link_next(&self->end[from].link);
+    int from = arrival_from(self, 0) <= arrival_from(self, 1) ? 0 : 1;
+    SluiceTime at = arrival_from(self, from);
     LinkDatagram *datagram;
 
     if (at == SLUICE_TIME_NEVER || at > limit || at > timer_of(&self->end[0]) ||

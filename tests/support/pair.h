@@ -29,11 +29,12 @@ typedef struct {
 typedef struct {
     SluiceTransport *transport;
     SluiceConfig *config;
-    Link link;       /* what this end sends */
-    uint64_t tag;    /* put on the datagrams that leave now */
-    int no_output;   /* the network says EAGAIN: output stays in its queue */
-    int no_reading;  /* the application does not pop messages */
-    size_t emsgsize; /* the network says EMSGSIZE above this; 0: never */
+    Link link;                /* what this end sends */
+    uint64_t tag;             /* put on the datagrams that leave now */
+    int no_output;            /* the network says EAGAIN: output stays in its queue */
+    int no_reading;           /* the application does not pop messages */
+    SluiceTime stopped_until; /* the process does not run: datagrams and timers wait */
+    size_t emsgsize;          /* the network says EMSGSIZE above this; 0: never */
 
     PairMessage *messages;
     size_t n_messages;
