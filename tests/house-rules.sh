@@ -10,12 +10,13 @@ max_function=60
 # The rooms of the core, a level a line, from the bottom up. A file includes headers of its own level or
 # of a lower one; nothing points up.
 rooms='
-record fingerprint classify text timers byte-queue
+record fingerprint classify text timers byte-queue ssrc-table
 certificate ssl-pump bio-method
 config stream-config datagram-bio stream-bio dtls-clock output inbox event-queue
-record-guard client-hello flight end srtp-openssl srtp-openssl-aes srtp-openssl-hmac srtp-openssl-vectors
+record-guard client-hello flight end srtp-openssl srtp-openssl-aes srtp-openssl-hmac srtp-openssl-vectors srtp-sessions
+srtp-streams srtp-inbound srtp-outbound
 dtls-private dtls dtls-flights dtls-input dtls-verify srtp lifecycle
-transport transport-end-dtls transport-input transport-output stream-private stream stream-io stream-verify stream-session
+transport transport-end-dtls transport-input transport-media transport-output transport-ssrc stream-private stream stream-io stream-verify stream-session
 '
 
 level_of() {

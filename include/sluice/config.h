@@ -163,6 +163,18 @@ SLUICE_API SluiceStatus sluice_config_set_stock_srtp_ciphers(SluiceConfig *self,
 SLUICE_API SluiceStatus sluice_config_set_replay_window(SluiceConfig *self, unsigned packets);
 
 /**
+ * sluice_config_set_ssrc_limit:
+ * @self: a config
+ * @ssrcs: the most SSRCs that a transport keeps a direction, 16..65536; default 1024
+ *
+ * One that is kept costs half a kilobyte. Of those that have gone 80 bytes are kept: of the peer's for four times as many
+ * as @ssrcs (at most 65536), of ours for 65536, with those that are live. What happens at the limit is in sluice/media.h.
+ *
+ * Returns: %SLUICE_OK, %SLUICE_INVALID_ARGUMENT, %SLUICE_INVALID_STATE
+ */
+SLUICE_API SluiceStatus sluice_config_set_ssrc_limit(SluiceConfig *self, unsigned ssrcs);
+
+/**
  * sluice_config_set_inbox_limits:
  * @self: a config
  * @held_packets: early media (before the keys or the fingerprint) kept, in packets; default 64, 0: none

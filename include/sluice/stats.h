@@ -49,6 +49,11 @@ typedef struct {
     /* what was sent */
     uint64_t rtp_protected, rtcp_protected, data_sent;
 
+    /* SSRCs */
+    uint32_t ssrcs_received, ssrcs_sent; /* live now */
+    uint64_t ssrcs_evicted;   /* silent ones of the peer's, for new ones at the limit */
+    uint64_t ssrcs_forgotten; /* of the peer's that had gone: not even the last index is kept any more */
+
     /* what was dropped, and why */
     uint64_t dropped_malformed;      /* DTLS records or RTP/RTCP headers that cannot be right */
     uint64_t dropped_unexpected;     /* right, but not in this state */
@@ -56,6 +61,7 @@ typedef struct {
     uint64_t dropped_inbox_full;     /* early media and early DTLS beyond the bound */
     uint64_t dropped_unauthentic;    /* SRTP tag wrong */
     uint64_t dropped_replayed;       /* SRTP replayed or too old */
+    uint64_t dropped_ssrc_limit;     /* authentic, but of one SSRC too many; or no memory for it */
     uint64_t dropped_ended;          /* anything after the end */
     uint64_t client_hellos_at_client; /* a sign of a role conflict */
     uint64_t plaintext_alerts;        /* in a handshake: evidence, believed when nothing follows */

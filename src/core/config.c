@@ -52,6 +52,7 @@ SluiceConfig *sluice_config_new(SluiceCertificate *certificate)
     self->handshake_deadline = 30 * SLUICE_SECOND;
     self->unverified_deadline = 30 * SLUICE_SECOND;
     self->replay_window = 1024;
+    self->ssrc_limit = 1024;
     self->max_held = 64;
     self->max_held_bytes = 131072;
     self->max_messages = 256;
@@ -231,6 +232,18 @@ SluiceStatus sluice_config_set_replay_window(SluiceConfig *self, unsigned packet
     if (packets < 64 || packets > 32767)
         return SLUICE_INVALID_ARGUMENT;
     self->replay_window = packets;
+    return SLUICE_OK;
+}
+
+SluiceStatus sluice_config_set_ssrc_limit(SluiceConfig *self, unsigned ssrcs)
+{
+    SluiceStatus status = sl_config_check_setter(self);
+
+    if (status != SLUICE_OK)
+        return status;
+    if (ssrcs < 16 || ssrcs > 65536)
+        return SLUICE_INVALID_ARGUMENT;
+    self->ssrc_limit = ssrcs;
     return SLUICE_OK;
 }
 

@@ -28,7 +28,7 @@ struct SluiceConfig {
     size_t handshake_mtu, datagram_limit;
     SluiceTime first_timeout, handshake_deadline, unverified_deadline;
     int allow_unvalidated, allow_sha1, stock_srtp_ciphers;
-    unsigned replay_window;
+    unsigned replay_window, ssrc_limit;
     size_t max_held, max_held_bytes, max_messages, max_message_bytes;
     size_t max_output_datagrams, max_output_bytes;
 

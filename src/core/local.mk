@@ -38,15 +38,23 @@ core_sources = \
 	src/core/record-guard.h \
 	src/core/record.c \
 	src/core/record.h \
+	src/core/srtp-inbound.c \
 	src/core/srtp-openssl-aes.c \
 	src/core/srtp-openssl-hmac.c \
 	src/core/srtp-openssl-vectors.c \
 	src/core/srtp-openssl.c \
 	src/core/srtp-openssl.h \
+	src/core/srtp-outbound.c \
+	src/core/srtp-sessions.c \
+	src/core/srtp-sessions.h \
+	src/core/srtp-streams.c \
+	src/core/srtp-streams.h \
 	src/core/srtp.c \
 	src/core/srtp.h \
 	src/core/ssl-pump.c \
 	src/core/ssl-pump.h \
+	src/core/ssrc-table.c \
+	src/core/ssrc-table.h \
 	src/core/stream-bio.c \
 	src/core/stream-bio.h \
 	src/core/stream-config.c \
@@ -60,7 +68,9 @@ core_sources = \
 	src/core/timers.c \
 	src/core/transport-end-dtls.c \
 	src/core/transport-input.c \
+	src/core/transport-media.c \
 	src/core/transport-output.c \
+	src/core/transport-ssrc.c \
 	src/core/transport.c \
 	src/core/transport.h
 core_map = src/core/libsluice.map

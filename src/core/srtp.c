@@ -2,6 +2,7 @@
 #include "srtp.h"
 
 #include "srtp-openssl.h"
+#include "srtp-streams.h"
 
 #include <openssl/crypto.h>
 #include <srtp2/srtp.h>
@@ -14,7 +15,6 @@
 /* libsrtp wants room for any trailer, and four bytes more for the index of SRTCP. */
 static_assert(SLUICE_PROTECT_ROOM >= SRTP_MAX_TRAILER_LEN + 4, "room for any trailer of libsrtp");
 
-#define KEY_AND_SALT_MAX (32 + 14)
 #define PACKET_MAX 65535
 #define RTP_HEADER 12
 #define SRTCP_INDEX 4 /* E bit and index behind the packet (RFC 3711 section 3.4) */
@@ -35,8 +35,10 @@ static const Profile profiles[] = {
 };
 
 struct SlSrtp {
-    srtp_t inbound, outbound;
     const Profile *profile;
+    SlSrtpStreams inbound;
+    uint8_t apart[64]; /* threads that send share no cache line with the one that receives */
+    SlSrtpStreams outbound;
 };
 
 static const Profile *find_profile(SluiceSrtpProfile profile)
@@ -72,32 +74,7 @@ void sl_srtp_split_keys(SluiceRole role, const uint8_t *material, SluiceSrtpKeys
     memcpy(keys->remote_salt, client ? server_salt : client_salt, keys->salt_len);
 }
 
-/* -- sessions ----------------------------------------------------------------------------------------------- */
-
-static srtp_err_status_t create_session(const Profile *profile, srtp_ssrc_type_t direction,
-                                        const uint8_t *key, const uint8_t *salt, unsigned window,
-                                        srtp_t *out)
-{
-    uint8_t key_and_salt[KEY_AND_SALT_MAX];
-    srtp_policy_t policy;
-    srtp_err_status_t status;
-
-    memset(&policy, 0, sizeof policy);
-    status = srtp_crypto_policy_set_from_profile_for_rtp(&policy.rtp, profile->theirs);
-    if (status == srtp_err_status_ok)
-        status = srtp_crypto_policy_set_from_profile_for_rtcp(&policy.rtcp, profile->theirs);
-    if (status != srtp_err_status_ok)
-        return status;
-    memcpy(key_and_salt, key, profile->key_len);
-    memcpy(key_and_salt + profile->key_len, salt, profile->salt_len);
-    policy.ssrc.type = direction;
-    policy.key = key_and_salt;
-    policy.window_size = window;
-    policy.allow_repeat_tx = 0; /* the same index twice would reuse a key stream */
-    status = srtp_create(out, &policy);
-    OPENSSL_cleanse(key_and_salt, sizeof key_and_salt);
-    return status;
-}
+/* -- the library --------------------------------------------------------------------------------------------- */
 
 static pthread_mutex_t init_lock = PTHREAD_MUTEX_INITIALIZER;
 static int init_worked;
@@ -107,15 +84,15 @@ static int init_worked;
  * shut it down: others may be using it. */
 static void init_library(void)
 {
-    static const uint8_t zeros[16];
+    static const uint8_t zeros[SL_SRTP_KEY_MAX];
     srtp_t probe = NULL;
 
     if (srtp_init() == srtp_err_status_ok) {
         init_worked = 1;
         return;
     }
-    if (create_session(find_profile(SLUICE_SRTP_AES128_CM_SHA1_80), ssrc_any_outbound, zeros, zeros,
-                       0, &probe) == srtp_err_status_ok) {
+    if (sl_srtp_create(srtp_profile_aes128_cm_sha1_80, ssrc_any_outbound, 0, zeros, &probe) ==
+        srtp_err_status_ok) {
         srtp_dealloc(probe);
         init_worked = 1;
     }
@@ -135,18 +112,29 @@ int sl_srtp_prepare(const SluiceConfig *config, uint64_t transport_id)
     return ready;
 }
 
-static SluiceStatus status_of_creation(srtp_err_status_t status)
+/* -- life --------------------------------------------------------------------------------------------------- */
+
+static SluiceStatus open_direction(SlSrtpStreams *streams, const Profile *profile,
+                                   srtp_ssrc_type_t direction, unsigned window, unsigned limit,
+                                   const uint8_t *key, const uint8_t *salt)
 {
-    if (status == srtp_err_status_ok)
-        return SLUICE_OK;
-    return status == srtp_err_status_alloc_fail ? SLUICE_NO_MEMORY : SLUICE_INTERNAL;
+    uint8_t both[SL_SRTP_KEY_MAX];
+    SluiceStatus status;
+
+    memcpy(both, key, profile->key_len);
+    memcpy(both + profile->key_len, salt, profile->salt_len);
+    status = sl_srtp_streams_init(streams, profile->theirs, direction, window, limit, both,
+                                  profile->key_len + profile->salt_len);
+    OPENSSL_cleanse(both, sizeof both);
+    return status;
 }
 
-SluiceStatus sl_srtp_new(const SluiceSrtpKeys *keys, unsigned replay_window, SlSrtp **out)
+SluiceStatus sl_srtp_new(const SluiceSrtpKeys *keys, unsigned replay_window, unsigned ssrc_limit,
+                         SluiceStats *stats, SlSrtp **out)
 {
     const Profile *profile = find_profile(keys->profile);
+    SluiceStatus status;
     SlSrtp *self;
-    srtp_err_status_t status;
 
     *out = NULL;
     if (!sl_srtp_prepare(NULL, 0) || !profile || keys->key_len != profile->key_len ||
@@ -156,14 +144,18 @@ SluiceStatus sl_srtp_new(const SluiceSrtpKeys *keys, unsigned replay_window, SlS
     if (!self)
         return SLUICE_NO_MEMORY;
     self->profile = profile;
-    status = create_session(profile, ssrc_any_inbound, keys->remote_key, keys->remote_salt,
-                            replay_window, &self->inbound);
-    if (status == srtp_err_status_ok)
-        status = create_session(profile, ssrc_any_outbound, keys->local_key, keys->local_salt,
-                                replay_window, &self->outbound);
-    if (status != srtp_err_status_ok) {
-        sl_srtp_free(self);
-        return status_of_creation(status);
+    status = open_direction(&self->inbound, profile, ssrc_any_inbound, replay_window, ssrc_limit,
+                            keys->remote_key, keys->remote_salt);
+    if (status == SLUICE_OK) {
+        self->inbound.stats = stats;
+        status = open_direction(&self->outbound, profile, ssrc_any_outbound, replay_window,
+                                ssrc_limit, keys->local_key, keys->local_salt);
+        if (status != SLUICE_OK)
+            sl_srtp_streams_cleanup(&self->inbound);
+    }
+    if (status != SLUICE_OK) {
+        free(self);
+        return status;
     }
     *out = self;
     return SLUICE_OK;
@@ -173,10 +165,8 @@ void sl_srtp_free(SlSrtp *self)
 {
     if (!self)
         return;
-    if (self->inbound)
-        srtp_dealloc(self->inbound);
-    if (self->outbound)
-        srtp_dealloc(self->outbound);
+    sl_srtp_streams_cleanup(&self->inbound);
+    sl_srtp_streams_cleanup(&self->outbound);
     free(self);
 }
 
@@ -212,71 +202,53 @@ static size_t trailer_of(const SlSrtp *self, SluiceKind kind)
     return kind == SLUICE_KIND_RTP ? self->profile->rtp_tag : SRTCP_INDEX + self->profile->rtcp_tag;
 }
 
-static SluiceStatus status_outbound(srtp_err_status_t status)
-{
-    switch (status) {
-    case srtp_err_status_ok:
-        return SLUICE_OK;
-    case srtp_err_status_replay_fail:
-    case srtp_err_status_replay_old:
-    case srtp_err_status_key_expired:
-        return SLUICE_KEY_EXHAUSTED;
-    case srtp_err_status_bad_param:
-        return SLUICE_INVALID_ARGUMENT;
-    default:
-        return SLUICE_INTERNAL;
-    }
-}
-
 SluiceStatus sl_srtp_protect(SlSrtp *self, SluiceKind kind, uint8_t *data, size_t *len,
                              size_t capacity)
 {
-    srtp_err_status_t status;
-    int n;
-
     if ((uintptr_t)data & 3 || *len > PACKET_MAX)
         return SLUICE_INVALID_ARGUMENT;
     if (capacity < *len || capacity - *len < SLUICE_PROTECT_ROOM)
         return SLUICE_NO_ROOM;
     if (!sl_srtp_plausible(kind, data, *len))
         return SLUICE_INVALID_ARGUMENT;
-    n = (int)*len;
-    status = kind == SLUICE_KIND_RTP ? srtp_protect(self->outbound, data, &n)
-                                     : srtp_protect_rtcp(self->outbound, data, &n);
-    if (status == srtp_err_status_ok)
-        *len = (size_t)n;
-    return status_outbound(status);
+    return sl_srtp_outbound_protect(&self->outbound, kind, data, len);
 }
 
-static SluiceStatus status_inbound(srtp_err_status_t status)
-{
-    switch (status) {
-    case srtp_err_status_ok:
-        return SLUICE_OK;
-    case srtp_err_status_auth_fail:
-    case srtp_err_status_cipher_fail: /* of an AEAD: decrypting fails of the tag alone */
-        return SLUICE_DROPPED_UNAUTHENTIC;
-    case srtp_err_status_replay_fail:
-    case srtp_err_status_replay_old:
-        return SLUICE_DROPPED_REPLAYED;
-    default:
-        return SLUICE_DROPPED_MALFORMED;
-    }
-}
-
-SluiceStatus sl_srtp_unprotect(SlSrtp *self, SluiceKind kind, uint8_t *data, size_t *len)
+SluiceStatus sl_srtp_unprotect(SlSrtp *self, SluiceTime now, SluiceKind kind, uint8_t *data,
+                               size_t *len)
 {
     size_t trailer = trailer_of(self, kind);
-    srtp_err_status_t status;
-    int n;
 
     /* libsrtp looks at neither the version nor all of the lengths; the header has to end before the trailer. */
     if (*len > PACKET_MAX || *len < trailer || !sl_srtp_plausible(kind, data, *len - trailer))
         return SLUICE_DROPPED_MALFORMED;
-    n = (int)*len;
-    status = kind == SLUICE_KIND_RTP ? srtp_unprotect(self->inbound, data, &n)
-                                     : srtp_unprotect_rtcp(self->inbound, data, &n);
-    if (status == srtp_err_status_ok)
-        *len = (size_t)n;
-    return status_inbound(status);
+    return sl_srtp_inbound_unprotect(&self->inbound, kind, data, len, now);
+}
+
+/* -- SSRCs -------------------------------------------------------------------------------------------------- */
+
+SluiceStatus sl_srtp_remove_ssrc(SlSrtp *self, SluiceDirection direction, uint32_t ssrc)
+{
+    return direction == SLUICE_RECEIVED ? sl_srtp_inbound_remove(&self->inbound, ssrc)
+                                        : sl_srtp_outbound_remove(&self->outbound, ssrc);
+}
+
+SluiceStatus sl_srtp_get_roc(SlSrtp *self, SluiceDirection direction, uint32_t ssrc, uint32_t *roc)
+{
+    return sl_srtp_streams_get_roc(direction == SLUICE_RECEIVED ? &self->inbound : &self->outbound,
+                                   ssrc, roc);
+}
+
+SluiceStatus sl_srtp_set_roc(SlSrtp *self, SluiceTime now, SluiceDirection direction, uint32_t ssrc,
+                             uint32_t roc)
+{
+    return direction == SLUICE_RECEIVED ? sl_srtp_inbound_set_roc(&self->inbound, ssrc, roc, now)
+                                        : sl_srtp_outbound_set_roc(&self->outbound, ssrc, roc);
+}
+
+uint32_t sl_srtp_count_ssrcs(const SlSrtp *self, SluiceDirection direction)
+{
+    const SlSrtpStreams *streams = direction == SLUICE_RECEIVED ? &self->inbound : &self->outbound;
+
+    return streams->table.count[SL_SSRC_LIVE];
 }

@@ -2,8 +2,10 @@
 #ifndef SL_SRTP_H
 #define SL_SRTP_H
 
-/* Two libsrtp sessions, inbound and outbound, of one generation of keys. With srtp-openssl the only place that knows libsrtp2. */
+/* One generation of keys, both directions: what a packet has to look like, whose keys are whose; the SSRCs are in
+ * srtp-streams. With these two and srtp-openssl the only place that knows libsrtp2. */
 
+#include <sluice/stats.h>
 #include <sluice/transport.h>
 
 typedef struct SlSrtp SlSrtp;
@@ -20,8 +22,10 @@ void sl_srtp_split_keys(SluiceRole role, const uint8_t *material, SluiceSrtpKeys
  * @config says otherwise, and what was refused into its log. 1: it is ready. Any thread. */
 int sl_srtp_prepare(const SluiceConfig *config, uint64_t transport_id);
 
-/* SLUICE_OK, SLUICE_NO_MEMORY, SLUICE_INTERNAL. New keys mean a new object: srtp_update keeps ROC and replay state. */
-SluiceStatus sl_srtp_new(const SluiceSrtpKeys *keys, unsigned replay_window, SlSrtp **out);
+/* @ssrc_limit: of live SSRCs a direction. @stats: where ssrcs_evicted and ssrcs_forgotten are counted, or NULL.
+ * SLUICE_OK, SLUICE_NO_MEMORY, SLUICE_INTERNAL. New keys mean a new object: srtp_update keeps ROC and replay state. */
+SluiceStatus sl_srtp_new(const SluiceSrtpKeys *keys, unsigned replay_window, unsigned ssrc_limit,
+                         SluiceStats *stats, SlSrtp **out);
 void sl_srtp_free(SlSrtp *self);
 
 /* 1 if this may be a packet of @kind: version 2, header, CSRCs and extension inside @len; RTCP at least 8 bytes
@@ -33,7 +37,18 @@ SluiceStatus sl_srtp_protect(SlSrtp *self, SluiceKind kind, uint8_t *data, size_
                              size_t capacity);
 
 /* In place, inbound, @data 4-aligned: SLUICE_OK, SLUICE_DROPPED_MALFORMED, SLUICE_DROPPED_UNAUTHENTIC,
- * SLUICE_DROPPED_REPLAYED. What is at @data after a failure is not defined. */
-SluiceStatus sl_srtp_unprotect(SlSrtp *self, SluiceKind kind, uint8_t *data, size_t *len);
+ * SLUICE_DROPPED_REPLAYED; SLUICE_DROPPED_FULL: authentic, but its SSRC has no place. What is at @data after a failure
+ * is not defined. */
+SluiceStatus sl_srtp_unprotect(SlSrtp *self, SluiceTime now, SluiceKind kind, uint8_t *data,
+                               size_t *len);
+
+/* Contracts of sluice_transport_remove_ssrc(), _get_roc() and _set_roc(). Outbound the caller holds the lock. */
+SluiceStatus sl_srtp_remove_ssrc(SlSrtp *self, SluiceDirection direction, uint32_t ssrc);
+SluiceStatus sl_srtp_get_roc(SlSrtp *self, SluiceDirection direction, uint32_t ssrc, uint32_t *roc);
+SluiceStatus sl_srtp_set_roc(SlSrtp *self, SluiceTime now, SluiceDirection direction, uint32_t ssrc,
+                             uint32_t roc);
+
+/* Live SSRCs. */
+uint32_t sl_srtp_count_ssrcs(const SlSrtp *self, SluiceDirection direction);
 
 #endif

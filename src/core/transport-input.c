@@ -28,6 +28,9 @@ static void count_media(SluiceTransport *self, SluiceKind kind, SluiceStatus sta
     case SLUICE_DROPPED_REPLAYED:
         self->stats.dropped_replayed++;
         break;
+    case SLUICE_DROPPED_FULL:
+        self->stats.dropped_ssrc_limit++;
+        break;
     default:
         self->stats.dropped_malformed++;
         break;
@@ -46,7 +49,7 @@ static SluiceStatus unprotect_unaligned(SluiceTransport *self, SluiceKind kind, 
         return SLUICE_DROPPED_FULL;
     self->stats.copied_unaligned++;
     memcpy(self->scratch, data, *len);
-    status = sl_srtp_unprotect(self->srtp, kind, self->scratch, len);
+    status = sl_srtp_unprotect(self->srtp, self->received_at, kind, self->scratch, len);
     if (status == SLUICE_OK)
         memcpy(data, self->scratch, *len);
     return status;
@@ -56,7 +59,7 @@ SluiceStatus sl_transport_open_media(void *transport, SluiceKind kind, uint8_t *
 {
     SluiceTransport *self = transport;
 
-    self->opened = sl_srtp_unprotect(self->srtp, kind, data, len);
+    self->opened = sl_srtp_unprotect(self->srtp, self->received_at, kind, data, len);
     count_media(self, kind, self->opened);
     return self->opened;
 }
@@ -106,8 +109,9 @@ static SluiceStatus receive_media(SluiceTransport *self, SluiceKind *kind, uint8
     }
     if (!self->srtp || sl_inbox_has_media(&self->inbox))
         return hold_media(self, kind, data, *len);
-    status = ((uintptr_t)data & 3) ? unprotect_unaligned(self, *kind, data, len)
-                                   : sl_srtp_unprotect(self->srtp, *kind, data, len);
+    status = ((uintptr_t)data & 3)
+                 ? unprotect_unaligned(self, *kind, data, len)
+                 : sl_srtp_unprotect(self->srtp, self->received_at, *kind, data, len);
     count_media(self, *kind, status);
     return status;
 }
@@ -332,6 +336,7 @@ SluiceStatus sluice_transport_receive(SluiceTransport *self, SluiceTime now, uin
     if (!self || !data || !len || !kind || *len > 65535)
         return SLUICE_INVALID_ARGUMENT;
     *kind = sluice_classify(data, *len);
+    self->received_at = now;
     self->stats.packets_received++;
     self->stats.bytes_received += *len;
     switch (*kind) {

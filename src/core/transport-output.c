@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
-/* What a transport gives: ciphertext, messages, events, keys and figures. */
+/* What a transport gives beside media: ciphertext, messages, events, keys and figures. */
 
 #include "transport.h"
 
@@ -8,31 +8,6 @@
 
 /* Header, explicit nonce and tag of the largest AEAD record, with room to spare. */
 #define RECORD_OVERHEAD 64
-
-SluiceStatus sluice_transport_protect(SluiceTransport *self, SluiceKind kind, uint8_t *data,
-                                      size_t *len, size_t capacity)
-{
-    SluiceStatus status;
-
-    if (!self || !data || !len || (kind != SLUICE_KIND_RTP && kind != SLUICE_KIND_RTCP))
-        return SLUICE_INVALID_ARGUMENT;
-    pthread_mutex_lock(&self->send_lock);
-    if (self->srtp)
-        status = sl_srtp_protect(self->srtp, kind, data, len, capacity);
-    else
-        status = self->ended ? SLUICE_ENDED : SLUICE_NOT_READY;
-    if (status != SLUICE_OK) {
-        self->protect_failed++;
-    } else {
-        self->protected_bytes += *len;
-        if (kind == SLUICE_KIND_RTP)
-            self->rtp_protected++;
-        else
-            self->rtcp_protected++;
-    }
-    pthread_mutex_unlock(&self->send_lock);
-    return status;
-}
 
 /* What needs a verified association that still speaks DTLS. */
 static SluiceStatus require_connected(const SluiceTransport *self)
@@ -162,7 +137,11 @@ SluiceStatus sluice_transport_get_stats(SluiceTransport *self, SluiceStats *stat
     now.packets_sent += self->rtp_protected + self->rtcp_protected;
     now.bytes_sent += self->protected_bytes;
     now.protect_failed = self->protect_failed;
+    if (self->srtp)
+        now.ssrcs_sent = sl_srtp_count_ssrcs(self->srtp, SLUICE_SENT_OUT);
     pthread_mutex_unlock(&self->send_lock);
+    if (self->srtp)
+        now.ssrcs_received = sl_srtp_count_ssrcs(self->srtp, SLUICE_RECEIVED);
     now.dtls_state = self->state;
     now.dtls_role = self->role;
     now.events_lost = self->events.lost;

@@ -201,7 +201,8 @@ static SluiceStatus make_srtp(SluiceTransport *self)
         return SLUICE_OK;
     status = derive_keys(self, &keys);
     if (status == SLUICE_OK)
-        status = sl_srtp_new(&keys, self->config->replay_window, &srtp);
+        status = sl_srtp_new(&keys, self->config->replay_window, self->config->ssrc_limit,
+                             &self->stats, &srtp);
     OPENSSL_cleanse(&keys, sizeof keys);
     if (status != SLUICE_OK)
         return status;

@@ -2,8 +2,8 @@
 #ifndef SL_TRANSPORT_H
 #define SL_TRANSPORT_H
 
-/* The component for one 5-tuple. transport.c is its life, transport-input.c what comes in, transport-output.c what
- * goes out. */
+/* The component for one 5-tuple. transport.c is its life, transport-input.c what comes in, transport-media.c the media
+ * that goes out and many packets at once, transport-output.c what else goes out. */
 
 #include <sluice/transport.h>
 
@@ -30,6 +30,7 @@ struct SluiceTransport {
     int path_validated;
     SluiceTime rtt;
     SluiceTime deadline; /* of the handshake, or of the fingerprint; NEVER: none */
+    SluiceTime received_at; /* the last datagram */
     SluiceTime
         end_dtls_at; /* when to look again whether DTLS can be given up; NEVER: nobody wants it to */
     SlOutput farewell; /* a close_notify that was sealed before DTLS was given up */

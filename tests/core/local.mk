@@ -25,11 +25,16 @@ core_tests += \
 	tests/core/test-record-guard-openssl \
 	tests/core/test-srtp \
 	tests/core/test-srtp-foreign-init \
+	tests/core/test-srtp-inbound \
+	tests/core/test-srtp-model \
 	tests/core/test-srtp-openssl \
 	tests/core/test-srtp-openssl-packets \
 	tests/core/test-srtp-openssl-vectors \
+	tests/core/test-srtp-outbound \
+	tests/core/test-srtp-streams \
 	tests/core/test-srtp-vectors \
 	tests/core/test-ssl-pump \
+	tests/core/test-ssrc-table \
 	tests/core/test-stream-bio \
 	tests/core/test-stream-config \
 	tests/core/test-text \
@@ -43,6 +48,13 @@ tests_core_test_client_hello_SOURCES = tests/core/test-client-hello.c $(ssl_peer
 
 tests_core_test_srtp_openssl_packets_SOURCES = tests/core/test-srtp-openssl-packets.c $(ssl_peer) \
 	$(heap_sources)
+
+# Two ends of one SRTP key.
+srtp_ends = tests/core/srtp-ends.c tests/core/srtp-ends.h
+tests_core_test_srtp_inbound_SOURCES = tests/core/test-srtp-inbound.c $(srtp_ends)
+tests_core_test_srtp_model_SOURCES = tests/core/test-srtp-model.c $(srtp_ends)
+tests_core_test_srtp_outbound_SOURCES = tests/core/test-srtp-outbound.c $(srtp_ends)
+tests_core_test_srtp_streams_SOURCES = tests/core/test-srtp-streams.c $(srtp_ends)
 
 # Records made by hand, keys in every form.
 guard_records = tests/core/guard-records.c tests/core/guard-records.h

@@ -38,10 +38,10 @@ static void test_initialised_before_us(void **state)
         memset(packet, 0, sizeof packet);
         packet[0] = 0x80;
         packet[1] = 96;
-        assert_int_equal(sl_srtp_new(&keys, 1024, &srtp), SLUICE_OK);
+        assert_int_equal(sl_srtp_new(&keys, 1024, 1024, NULL, &srtp), SLUICE_OK);
         assert_int_equal(sl_srtp_protect(srtp, SLUICE_KIND_RTP, packet, &len, sizeof packet),
                          SLUICE_OK);
-        assert_int_equal(sl_srtp_unprotect(srtp, SLUICE_KIND_RTP, packet, &len), SLUICE_OK);
+        assert_int_equal(sl_srtp_unprotect(srtp, 0, SLUICE_KIND_RTP, packet, &len), SLUICE_OK);
         assert_int_equal(len, 12);
         sl_srtp_free(srtp);
     }

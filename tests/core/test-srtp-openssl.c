@@ -84,7 +84,7 @@ static void check_sessions_work(void)
         SlSrtp *srtp;
 
         CHECK(sl_srtp_key_lengths(profiles[i], &keys.key_len, &keys.salt_len));
-        if (sl_srtp_new(&keys, 1024, &srtp) != SLUICE_OK) {
+        if (sl_srtp_new(&keys, 1024, 1024, NULL, &srtp) != SLUICE_OK) {
             CHECK(i >= 2); /* a libsrtp without AES-GCM */
             continue;
         }
@@ -95,7 +95,7 @@ static void check_sessions_work(void)
 
             CHECK(sl_srtp_protect(srtp, SLUICE_KIND_RTP, packet, &len, sizeof packet) == SLUICE_OK);
             packet[50] ^= (uint8_t)forged;
-            CHECK(sl_srtp_unprotect(srtp, SLUICE_KIND_RTP, packet, &len) ==
+            CHECK(sl_srtp_unprotect(srtp, 0, SLUICE_KIND_RTP, packet, &len) ==
                   (forged ? SLUICE_DROPPED_UNAUTHENTIC : SLUICE_OK));
             CHECK(forged || (len == 112 && packet[50] == 0));
         }

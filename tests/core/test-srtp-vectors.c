@@ -238,7 +238,7 @@ static SlSrtp *open_with(SluiceSrtpProfile profile, const uint8_t *key, const ui
     memcpy(keys.local_salt, salt, keys.salt_len);
     memcpy(keys.remote_key, key, keys.key_len);
     memcpy(keys.remote_salt, salt, keys.salt_len);
-    assert_int_equal(sl_srtp_new(&keys, 128, &srtp), SLUICE_OK);
+    assert_int_equal(sl_srtp_new(&keys, 128, 1024, NULL, &srtp), SLUICE_OK);
     return srtp;
 }
 
@@ -267,7 +267,7 @@ static void compare(SluiceSrtpProfile profile, SluiceKind kind, size_t payload)
     assert_int_equal(sl_srtp_protect(srtp, kind, ours, &len, sizeof ours), SLUICE_OK);
     assert_int_equal(len, sealed);
     assert_memory_equal(ours, theirs, len);
-    assert_int_equal(sl_srtp_unprotect(srtp, kind, ours, &len), SLUICE_OK);
+    assert_int_equal(sl_srtp_unprotect(srtp, 0, kind, ours, &len), SLUICE_OK);
     assert_int_equal(len, header + payload);
     sl_srtp_free(srtp);
 }

@@ -50,9 +50,9 @@ static Ends open_ends(SluiceSrtpProfile profile, uint8_t seed, unsigned window)
         material[i] = (uint8_t)(seed + 7 * i);
     assert_true(sl_srtp_key_lengths(profile, &keys.key_len, &keys.salt_len));
     sl_srtp_split_keys(SLUICE_ROLE_CLIENT, material, &keys);
-    assert_int_equal(sl_srtp_new(&keys, window, &ends.client), SLUICE_OK);
+    assert_int_equal(sl_srtp_new(&keys, window, 1024, NULL, &ends.client), SLUICE_OK);
     sl_srtp_split_keys(SLUICE_ROLE_SERVER, material, &keys);
-    assert_int_equal(sl_srtp_new(&keys, window, &ends.server), SLUICE_OK);
+    assert_int_equal(sl_srtp_new(&keys, window, 1024, NULL, &ends.server), SLUICE_OK);
     return ends;
 }
 
@@ -94,12 +94,12 @@ static SluiceStatus give(SlSrtp *to, SluiceKind kind, const Packet *packet)
 {
     Packet copy = *packet;
 
-    return sl_srtp_unprotect(to, kind, copy.data, &copy.len);
+    return sl_srtp_unprotect(to, 0, kind, copy.data, &copy.len);
 }
 
 static void expect_plain(SlSrtp *to, SluiceKind kind, Packet packet, const Packet *plain)
 {
-    assert_int_equal(sl_srtp_unprotect(to, kind, packet.data, &packet.len), SLUICE_OK);
+    assert_int_equal(sl_srtp_unprotect(to, 0, kind, packet.data, &packet.len), SLUICE_OK);
     assert_int_equal(packet.len, plain->len);
     assert_memory_equal(packet.data, plain->data, plain->len);
 }
@@ -411,7 +411,7 @@ static void try_garbage(Ends *ends, Rng *rng, size_t len, int shape)
             in[2] = in[3] = 0;
     }
     memcpy(out, in, len);
-    assert_true(sluice_status_is_dropped(sl_srtp_unprotect(ends->server, kind, in, &n)));
+    assert_true(sluice_status_is_dropped(sl_srtp_unprotect(ends->server, 0, kind, in, &n)));
     n = len;
     (void)sl_srtp_protect(ends->client, kind, out, &n, len + SLUICE_PROTECT_ROOM);
     assert_true(n <= len + SLUICE_PROTECT_ROOM);
@@ -443,15 +443,15 @@ static void test_keys_that_do_not_fit_are_refused(void **state)
     SlSrtp *srtp = (SlSrtp *)&keys;
 
     (void)state;
-    assert_int_equal(sl_srtp_new(&keys, WINDOW, &srtp), SLUICE_INTERNAL);
+    assert_int_equal(sl_srtp_new(&keys, WINDOW, 1024, NULL, &srtp), SLUICE_INTERNAL);
     assert_null(srtp);
     keys.profile = SLUICE_SRTP_AEAD_AES_256_GCM;
-    assert_int_equal(sl_srtp_new(&keys, WINDOW, &srtp), SLUICE_INTERNAL);
+    assert_int_equal(sl_srtp_new(&keys, WINDOW, 1024, NULL, &srtp), SLUICE_INTERNAL);
     keys.profile = SLUICE_SRTP_AES128_CM_SHA1_80;
-    assert_int_equal(sl_srtp_new(&keys, 5, &srtp), SLUICE_INTERNAL); /* no window of libsrtp */
+    assert_int_equal(sl_srtp_new(&keys, 5, 1024, NULL, &srtp), SLUICE_INTERNAL); /* no window */
     assert_null(srtp);
     alloc_fail_at(1, 0);
-    assert_int_equal(sl_srtp_new(&keys, WINDOW, &srtp), SLUICE_NO_MEMORY);
+    assert_int_equal(sl_srtp_new(&keys, WINDOW, 1024, NULL, &srtp), SLUICE_NO_MEMORY);
     alloc_fail_at(0, 0);
     assert_null(srtp);
     sl_srtp_free(NULL);

@@ -35,7 +35,7 @@ static Ends open_ends(uint8_t which)
     for (uint8_t i = 0; i < sizeof keys.remote_key; i++)
         keys.remote_key[i] = i;
     memcpy(master, keys.remote_key, keys.key_len);
-    ORACLE(sl_srtp_new(&keys, which & 4 ? 1024 : 64, &ends.receiver) == SLUICE_OK);
+    ORACLE(sl_srtp_new(&keys, which & 4 ? 1024 : 64, 1024, NULL, &ends.receiver) == SLUICE_OK);
     memset(&policy, 0, sizeof policy);
     srtp_crypto_policy_set_from_profile_for_rtp(&policy.rtp, (srtp_profile_t)keys.profile);
     srtp_crypto_policy_set_from_profile_for_rtcp(&policy.rtcp, (srtp_profile_t)keys.profile);
@@ -64,7 +64,7 @@ static SluiceStatus give(Ends *ends, SluiceKind kind, const uint8_t *packet, siz
 {
     uint8_t *exact = exact_copy(packet, len);
     size_t n = len;
-    SluiceStatus status = sl_srtp_unprotect(ends->receiver, kind, exact, &n);
+    SluiceStatus status = sl_srtp_unprotect(ends->receiver, 0, kind, exact, &n);
 
     ORACLE(status == SLUICE_OK || sluice_status_is_dropped(status));
     if (status == SLUICE_OK) {

@@ -8,6 +8,7 @@ pair_tests += \
 	tests/pair/test-allocations \
 	tests/pair/test-asked-to-renegotiate \
 	tests/pair/test-authentic-alerts \
+	tests/pair/test-batch \
 	tests/pair/test-buffers \
 	tests/pair/test-close \
 	tests/pair/test-connect \
@@ -17,6 +18,7 @@ pair_tests += \
 	tests/pair/test-early-packets \
 	tests/pair/test-end-dtls \
 	tests/pair/test-exporter-label \
+	tests/pair/test-fan-out \
 	tests/pair/test-fingerprints \
 	tests/pair/test-forged-alerts \
 	tests/pair/test-forged-records \
@@ -36,6 +38,7 @@ pair_tests += \
 	tests/pair/test-overtaken-flight \
 	tests/pair/test-reordered-flights \
 	tests/pair/test-short-records \
+	tests/pair/test-ssrc \
 	tests/pair/test-stats \
 	tests/pair/test-threads \
 	tests/pair/test-told-flights \

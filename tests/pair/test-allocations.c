@@ -48,29 +48,32 @@ static void test_none_per_packet(void **state)
     }
 }
 
-/* Nor do refused packets, or a first packet of a new source. */
+/* Nor do refused packets. A first packet of a new source does now and then: what there is of them doubles. */
 static void test_none_per_refused_packet(void **state)
 {
     _Alignas(8) uint8_t packet[300];
-    uint64_t before;
+    uint64_t before, sources = 0;
     Pair pair;
 
     (void)state;
     open_connected(&pair);
-    before = alloc_count().own_calls;
     for (uint32_t i = 1; i <= PACKETS; i++) {
         size_t len = pair_make_media(packet, SLUICE_KIND_RTP, i, 1, 0, 100);
         SluiceKind kind;
 
+        before = alloc_count().own_calls;
         assert_status(
             sluice_transport_receive(pair.end[SERVER].transport, vclock_now(), packet, &len, &kind),
             SLUICE_DROPPED_UNAUTHENTIC);
+        assert_int_equal(alloc_count().own_calls, before);
         len = pair_make_media(packet, SLUICE_KIND_RTP, i, 1, 0, 100);
         assert_status(sluice_transport_protect(pair.end[CLIENT].transport, SLUICE_KIND_RTP, packet,
                                                &len, sizeof packet),
                       SLUICE_OK);
+        sources += alloc_count().own_calls - before;
     }
-    assert_int_equal(alloc_count().own_calls - before, 0);
+    assert_in_range(sources, 1,
+                    2 * 7 + 2 + 5 * (PACKETS / 16)); /* the table, sessions, their ciphers */
     pair_close(&pair);
 }
 
