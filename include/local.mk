@@ -16,6 +16,7 @@ core_headers = \
 	include/sluice/types.h
 glib_headers = \
 	include/sluice-glib/error.h \
+	include/sluice-glib/ice-driver.h \
 	include/sluice-glib/ice-transport.h \
 	include/sluice-glib/sluice-glib.h \
 	include/sluice-glib/types.h

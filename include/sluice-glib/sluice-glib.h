@@ -5,6 +5,7 @@
 /* The whole binding for libnice and GLib's main loop. */
 
 #include <sluice-glib/error.h>
+#include <sluice-glib/ice-driver.h>
 #include <sluice-glib/ice-transport.h>
 #include <sluice-glib/types.h>
 

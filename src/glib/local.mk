@@ -1,6 +1,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
 glib_sources = \
 	src/glib/error.c \
+	src/glib/ice-driver-loop.c \
+	src/glib/ice-driver-private.h \
+	src/glib/ice-driver-seat.c \
+	src/glib/ice-driver-watches.c \
+	src/glib/ice-driver.c \
 	src/glib/ice-transport-calls.c \
 	src/glib/ice-transport-io.c \
 	src/glib/ice-transport-private.h \

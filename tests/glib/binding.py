@@ -5,6 +5,7 @@ exceptions with a code."""
 
 import os
 import sys
+import threading
 
 try:
     import gi
@@ -171,8 +172,39 @@ def test_enums():
     assert seen >= 10, seen
 
 
+def test_driver():
+    driver = Sluice.IceDriver.new(1)
+    context = driver.add_context()
+    seen, done = [], threading.Event()
+
+    def on_idle(_data):
+        seen.append(("source", context.is_owner(), threading.get_ident()))
+        assert driver.remove_context(context)
+        done.set()
+        return GLib.SOURCE_REMOVE
+
+    def in_context(given, data):
+        seen.append((data, given.is_owner(), threading.get_ident()))
+        source = GLib.idle_source_new()
+        source.set_callback(on_idle, None)
+        source.attach(given)
+
+    assert driver.props.n_threads == 1 and driver.get_fd() == -1
+    assert driver.invoke(context, in_context, "call")
+    assert done.wait(PATIENCE)
+    assert [what[:2] for what in seen] == [("call", True), ("source", True)], seen
+    assert seen[0][2] == seen[1][2] != threading.get_ident()
+    assert not driver.invoke(context, in_context, "late")
+    try:
+        Sluice.IceDriver.new(100000)
+    except GLib.Error as error:
+        assert error.matches(Sluice.error_quark(), Sluice.Error.INVALID_ARGUMENT), error
+    else:
+        raise AssertionError("too many threads")
+
+
 def main():
-    tests = [test_call, test_exceptions, test_certificate, test_enums]
+    tests = [test_call, test_exceptions, test_certificate, test_enums, test_driver]
     failed = 0
     print(f"1..{len(tests)}")
     for number, test in enumerate(tests, 1):

@@ -8,6 +8,9 @@ glib_test_ldflags = -export-dynamic
 glib_test_support = tests/glib/ice-pair.c tests/glib/ice-pair.h tests/support/tsan-object.c
 if WITH_GLIB
 glib_programs = \
+	tests/glib/test-ice-driver \
+	tests/glib/test-ice-driver-agents \
+	tests/glib/test-ice-driver-files \
 	tests/glib/test-ice-loops \
 	tests/glib/test-ice-path \
 	tests/glib/test-ice-threads \
@@ -16,6 +19,18 @@ check_PROGRAMS += $(glib_programs)
 glib_tests += $(glib_programs)
 endif
 
+tests_glib_test_ice_driver_SOURCES = tests/glib/test-ice-driver.c tests/support/tsan-object.c
+tests_glib_test_ice_driver_CPPFLAGS = $(glib_test_cppflags)
+tests_glib_test_ice_driver_LDFLAGS = $(glib_test_ldflags)
+tests_glib_test_ice_driver_LDADD = $(glib_test_ldadd) -ldl
+tests_glib_test_ice_driver_agents_SOURCES = tests/glib/test-ice-driver-agents.c tests/glib/ice-call.c tests/glib/ice-call.h $(glib_test_support)
+tests_glib_test_ice_driver_agents_CPPFLAGS = $(glib_test_cppflags)
+tests_glib_test_ice_driver_agents_LDFLAGS = $(glib_test_ldflags)
+tests_glib_test_ice_driver_agents_LDADD = $(glib_test_ldadd) -ldl
+tests_glib_test_ice_driver_files_SOURCES = tests/glib/test-ice-driver-files.c tests/support/tsan-object.c
+tests_glib_test_ice_driver_files_CPPFLAGS = $(glib_test_cppflags)
+tests_glib_test_ice_driver_files_LDFLAGS = $(glib_test_ldflags)
+tests_glib_test_ice_driver_files_LDADD = $(glib_test_ldadd) -ldl
 tests_glib_test_ice_loops_SOURCES = tests/glib/test-ice-loops.c $(glib_test_support)
 tests_glib_test_ice_loops_CPPFLAGS = $(glib_test_cppflags)
 tests_glib_test_ice_loops_LDFLAGS = $(glib_test_ldflags)
