@@ -16,6 +16,26 @@ call_sources = \
 	samples/call-udp.c \
 	samples/call-udp.h
 
+forward_sources = \
+	samples/forward.c \
+	samples/forward.h \
+	samples/forward-media.c \
+	samples/forward-media.h \
+	samples/forward-options.c \
+	samples/forward-options.h \
+	samples/forward-peer.c \
+	samples/forward-peers.h \
+	samples/forward-queue.c \
+	samples/forward-queue.h \
+	samples/forward-report.c \
+	samples/forward-report.h \
+	samples/forward-rtcp.c \
+	samples/forward-rtcp.h \
+	samples/forward-side.c \
+	samples/forward-socket.c \
+	samples/forward-socket.h \
+	samples/forward-stream.h
+
 noinst_PROGRAMS += samples/echo-poll
 samples_echo_poll_CPPFLAGS = -D_GNU_SOURCE $(public_cppflags)
 samples_echo_poll_LDFLAGS =
@@ -63,6 +83,12 @@ samples_call_SOURCES = $(call_sources)
 samples_call_CPPFLAGS = -D_GNU_SOURCE $(public_cppflags) $(GLIB_CFLAGS) $(NICE_CFLAGS) $(JSON_CFLAGS)
 samples_call_LDFLAGS =
 samples_call_LDADD = libsluice-glib-1.0.la libsluice-1.0.la $(NICE_LIBS) $(JSON_LIBS) $(GLIB_LIBS)
+
+noinst_PROGRAMS += samples/forward
+samples_forward_SOURCES = $(forward_sources)
+samples_forward_CPPFLAGS = -D_GNU_SOURCE $(public_cppflags) $(GLIB_CFLAGS) $(JSON_CFLAGS)
+samples_forward_LDFLAGS =
+samples_forward_LDADD = libsluice-1.0.la $(JSON_LIBS) $(GLIB_LIBS)
 else
-EXTRA_DIST += $(call_sources)
+EXTRA_DIST += $(call_sources) $(forward_sources)
 endif

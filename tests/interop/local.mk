@@ -7,6 +7,8 @@ interop_tests = \
 	tests/interop/test-path-mtu.py \
 	tests/interop/test-call.py \
 	tests/interop/test-echo-poll.py \
+	tests/interop/test-forward.py \
 	tests/interop/test-gst-dtls-srtp.py \
 	tests/interop/test-gst-media.py
-EXTRA_DIST += $(interop_tests) tests/interop/harness.py tests/interop/gst.py
+EXTRA_DIST += $(interop_tests) tests/interop/harness.py tests/interop/gst.py \
+	tests/interop/forwarding.py tests/interop/send-shim.c
