@@ -48,7 +48,7 @@ static void remember(SlSrtpStreams *self, SlSsrc *entry)
     if (entry->rtp_seen && entry->rtp_floor <= entry->rtp_last)
         entry->rtp_floor = entry->rtp_last + 1;
     if (entry->rtcp_seen)
-        entry->rtcp_floor = entry->rtcp_last + 1;
+        entry->rtcp_bound = entry->rtcp_last + 1;
     sl_ssrc_table_put_in_front(&self->table, entry, SL_SSRC_REMEMBERED);
     if (self->table.count[SL_SSRC_REMEMBERED] <= self->max_remembered)
         return;
@@ -195,7 +195,7 @@ static SluiceStatus unprotect_rtp(SlSrtpStreams *self, uint8_t *data, size_t *le
     index = sl_rtp_index(entry->rtp_last, sl_get16(data + 2));
     if (index < entry->rtp_floor || index > SL_RTP_INDEX_MAX)
         return SLUICE_DROPPED_REPLAYED;
-    status = srtp_unprotect(sl_srtp_streams_session(self, entry->session), data, &n);
+    status = srtp_unprotect(entry->srtp, data, &n);
     if (status != srtp_err_status_ok)
         return status_inbound(status);
     *len = (size_t)n;
@@ -214,7 +214,7 @@ static SluiceStatus unprotect_rtcp(SlSrtpStreams *self, uint8_t *data, size_t *l
     srtp_err_status_t status;
     int n = (int)*len;
 
-    if (entry && index < entry->rtcp_floor)
+    if (entry && index < entry->rtcp_bound)
         return SLUICE_DROPPED_REPLAYED;
     status = srtp_unprotect_rtcp(sl_srtp_streams_session(self, session), data, &n);
     if (status != srtp_err_status_ok)

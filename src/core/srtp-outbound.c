@@ -76,9 +76,9 @@ static SluiceStatus seal_rtcp(SlSrtpStreams *self, SlSsrc *entry, uint8_t *data,
 
     if (status == srtp_err_status_ok) {
         *len = (size_t)n;
-        entry->rtcp_at = sl_srtcp_index(self, data, *len);
-        if (entry->rtcp_at > entry->rtcp_last)
-            entry->rtcp_last = entry->rtcp_at;
+        entry->rtcp_bound = sl_srtcp_index(self, data, *len);
+        if (entry->rtcp_bound > entry->rtcp_last)
+            entry->rtcp_last = entry->rtcp_bound;
     }
     return settle(self, entry, session, status);
 }
@@ -90,7 +90,7 @@ static SluiceStatus wind(SlSrtpStreams *self, SlSsrc *entry, uint32_t index)
     uint32_t wire = htonl(entry->ssrc);
     SluiceStatus status = SLUICE_OK;
 
-    while (status == SLUICE_OK && entry->rtcp_at < index) {
+    while (status == SLUICE_OK && entry->rtcp_bound < index) {
         _Alignas(4) uint8_t report[8 + SRTP_MAX_TRAILER_LEN + 4] = {0x80, 201, 0, 1};
         size_t len = 8;
 
@@ -156,7 +156,7 @@ static SluiceStatus protect_rtp(SlSrtpStreams *self, uint8_t *data, size_t *len)
     index = sl_rtp_index(entry->rtp_last, sl_get16(data + 2));
     if (index < entry->rtp_floor || index > SL_RTP_INDEX_MAX)
         return SLUICE_KEY_EXHAUSTED;
-    status = srtp_protect(sl_srtp_streams_session(self, entry->session), data, &n);
+    status = srtp_protect(entry->srtp, data, &n);
     if (status != srtp_err_status_ok)
         return status_outbound(status);
     *len = (size_t)n;
@@ -174,7 +174,7 @@ static SluiceStatus protect_rtcp(SlSrtpStreams *self, uint8_t *data, size_t *len
 
     if (status != SLUICE_OK)
         return status;
-    if (entry->rtcp_at < entry->rtcp_last)
+    if (entry->rtcp_bound < entry->rtcp_last)
         status = wind(self, entry, entry->rtcp_last);
     if (status == SLUICE_OK)
         status = seal_rtcp(self, entry, data, len);
@@ -203,8 +203,10 @@ SluiceStatus sl_srtp_outbound_remove(SlSrtpStreams *self, uint32_t ssrc)
     if (entry->rtp_seen)
         entry->rtp_floor = entry->rtp_last + 1;
     /* The stream of one that sent so many reports stays: winding it up again would take too long. */
-    if (entry->rtcp_last <= SL_SRTP_WIND_MAX)
+    if (entry->rtcp_last <= SL_SRTP_WIND_MAX) {
         sl_srtp_streams_drop(self, entry);
+        entry->rtcp_bound = 0;
+    }
     entry->synced = 0;
     sl_ssrc_table_put_in_front(&self->table, entry, SL_SSRC_REMEMBERED);
     return SLUICE_OK;

@@ -58,7 +58,8 @@ SluiceStatus sl_srtp_streams_get_roc(SlSrtpStreams *self, uint32_t ssrc, uint32_
 void sl_srtp_streams_made(SlSrtpStreams *self, SlSsrc *entry, unsigned session)
 {
     entry->streamed = 1;
-    entry->session = (uint8_t)session;
+    entry->session = session & 0xff;
+    entry->srtp = self->sessions.list[session].srtp;
     entry->synced = !entry->rtp_seen && !entry->named; /* both begin at 0 */
     sl_srtp_sessions_count(&self->sessions, session);
 }
@@ -69,5 +70,4 @@ void sl_srtp_streams_drop(SlSrtpStreams *self, SlSsrc *entry)
         sl_srtp_sessions_remove(&self->sessions, entry->session, entry->ssrc);
     entry->streamed = 0;
     entry->synced = 0;
-    entry->rtcp_at = 0;
 }

@@ -34,8 +34,8 @@
 #define SL_SRTP_WIND_MAX 4096  /* an SRTCP index that is wound up again: a millisecond */
 
 typedef struct {
+    SlSsrcTable table; /* first: all that is read for a packet is its first word, and the entry */
     SlSrtpSessions sessions;
-    SlSsrcTable table;
     SluiceStats *stats;                      /* inbound, nullable: what was evicted and forgotten */
     uint32_t limit;                          /* of live ones */
     uint32_t max_remembered;                 /* inbound */

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "ssrc-table.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
+#define LINE 64      /* of the cache */
 #define FIRST_ROOM 4 /* audio, video and its retransmission */
 #define CHAINS 4     /* a place, so that the first in its chain is nearly always the one */
+
+static_assert(sizeof(SlSsrc) == LINE, "a cache line each");
 
 static uint32_t *chain_of(const SlSsrcTable *self, uint32_t ssrc)
 {
@@ -22,26 +26,29 @@ static uint32_t place_of(const SlSsrcTable *self, const SlSsrc *entry)
 /* Room for @room (a power of two) places. Nothing has changed when there is no memory. */
 static int make_room(SlSsrcTable *self, uint32_t room)
 {
-    uint32_t *chains = malloc(CHAINS * room * sizeof *chains);
-    SlSsrc *places = chains ? realloc(self->places, room * sizeof *places) : NULL;
+    size_t size = room * (sizeof *self->places + CHAINS * sizeof *self->chains);
+    uint8_t *block = malloc(size + LINE);
 
-    if (!places) {
-        free(chains);
+    if (!block)
         return 0;
-    }
-    free(self->chains);
     self->recent = NULL;
-    self->places = places;
-    self->chains = chains;
+    self->chains = NULL;
     self->room = room;
     for (self->shift = 64, room *= CHAINS; room > 1; room >>= 1)
         self->shift--;
-    memset(chains, 0xff, CHAINS * self->room * sizeof *chains); /* SL_SSRC_NONE */
+    size = (LINE - (uintptr_t)block % LINE) % LINE;
+    if (self->used)
+        memcpy(block + size, self->places, self->used * sizeof *self->places);
+    free(self->block);
+    self->block = block;
+    self->places = (SlSsrc *)(void *)(block + size);
+    self->chains = (uint32_t *)(void *)(self->places + self->room);
+    memset(self->chains, 0xff, CHAINS * self->room * sizeof *self->chains); /* SL_SSRC_NONE */
     for (int list = 0; list < 2; list++)
-        for (uint32_t i = self->newest[list]; i != SL_SSRC_NONE; i = places[i].older) {
-            uint32_t *chain = chain_of(self, places[i].ssrc);
+        for (uint32_t i = self->newest[list]; i != SL_SSRC_NONE; i = self->places[i].older) {
+            uint32_t *chain = chain_of(self, self->places[i].ssrc);
 
-            places[i].next = *chain;
+            self->places[i].next = *chain;
             *chain = i;
         }
     return 1;
@@ -61,8 +68,7 @@ int sl_ssrc_table_init(SlSsrcTable *self, uint32_t max, const uint64_t seed[2])
 
 void sl_ssrc_table_cleanup(SlSsrcTable *self)
 {
-    free(self->places);
-    free(self->chains);
+    free(self->block);
     memset(self, 0, sizeof *self);
 }
 
@@ -80,7 +86,7 @@ static void link_in_front(SlSsrcTable *self, SlSsrc *entry, SlSsrcList list)
 {
     uint32_t i = place_of(self, entry);
 
-    entry->list = (uint8_t)list;
+    entry->list = list == SL_SSRC_REMEMBERED;
     entry->newer = SL_SSRC_NONE;
     entry->older = self->newest[list];
     if (entry->older == SL_SSRC_NONE)

@@ -14,36 +14,38 @@
 
 typedef enum { SL_SSRC_LIVE = 0, SL_SSRC_REMEMBERED = 1 } SlSsrcList;
 
-/* 64 bytes, a cache line. The second half belongs to srtp-streams. Indexes are those of RFC 3711: 48 bits for SRTP
- * (section 3.3.1), 31 for SRTCP (section 3.4). */
+/* 64 bytes, a cache line, and all that a packet needs. What follows the links belongs to srtp-streams. Indexes are those of
+ * RFC 3711: 48 bits for SRTP (section 3.3.1), 31 for SRTCP (section 3.4). */
 typedef struct {
     uint32_t ssrc;
     uint32_t next;         /* in its chain, or in that of the free places */
     uint32_t newer, older; /* in its list */
-    uint8_t list;          /* SlSsrcList */
+    unsigned list : 1;     /* SlSsrcList */
 
-    uint8_t streamed; /* libsrtp has a stream for it, in this session: */
-    uint8_t session;
-    uint8_t synced;              /* it is live, and that stream's index is rtp_last */
-    uint8_t named;               /* the application has named the ROC of the next packet: */
-    uint8_t rtp_seen, rtcp_seen; /* the last indexes are of packets, not just zero */
+    unsigned streamed : 1; /* libsrtp has a stream for it, in this session: */
+    unsigned session : 8;
+    unsigned synced : 1; /* it is live, and that stream's index is rtp_last */
+    unsigned named : 1;  /* the application has named the ROC of the next packet: */
+    unsigned rtp_seen : 1, rtcp_seen : 1; /* the last indexes are of packets, not just zero */
     uint32_t named_roc;
-    uint32_t rtcp_last;
-    uint32_t rtcp_floor; /* inbound: what is below is never delivered (again) */
-    uint32_t rtcp_at;    /* outbound: the index that libsrtp's stream has reached */
+    void *srtp; /* the session, where there is a stream */
     uint64_t rtp_last;
     uint64_t rtp_floor; /* what is below is never delivered again, nor sent again */
     SluiceTime seen;    /* inbound: when the last authentic packet came */
+    uint32_t rtcp_last;
+    uint32_t rtcp_bound; /* inbound: what is below is never delivered again;
+                          * outbound: the index that libsrtp's stream has reached */
 } SlSsrc;
 
 typedef struct {
-    SlSsrc *recent; /* found last */
-    SlSsrc *places;
-    uint32_t *chains; /* a power of two of them */
+    SlSsrc *recent;   /* found last */
+    SlSsrc *places;   /* aligned */
+    uint32_t *chains; /* behind them, a power of two of them */
+    void *block;      /* that holds both */
     uint32_t room, max;
-    uint32_t n;      /* in use */
-    uint32_t free;   /* the first free place that was used before */
-    uint32_t used;   /* places that were ever used */
+    uint32_t n;    /* in use */
+    uint32_t free; /* the first free place that was used before */
+    uint32_t used; /* places that were ever used */
     unsigned shift;
     uint64_t multiplier, addend;
     uint32_t count[2], newest[2], oldest[2]; /* of each list */

@@ -131,19 +131,10 @@ srtp_t srtp_bare(SluiceSrtpProfile profile, srtp_ssrc_type_t direction)
 
 /* -- memory of libsrtp -------------------------------------------------------------------------------------- */
 
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || !defined(__GLIBC__)
-#define SANITIZED 1
-#endif
-
 static uint64_t fail_at, calls;
 static int has_failed;
 
-#ifndef SANITIZED
+#ifdef SRTP_CALLOC_CAN_FAIL
 /* The real one, under the name that glibc keeps for programs that replace malloc(). */
 void *__libc_calloc(size_t count, size_t size);
 

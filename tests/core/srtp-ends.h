@@ -63,8 +63,18 @@ uint32_t srtp_rtcp_index(const SrtpEnds *self, const SrtpPacket *packet);
 /* A libsrtp session of what the sender's keys are, without any of ours. */
 srtp_t srtp_bare(SluiceSrtpProfile profile, srtp_ssrc_type_t direction);
 
-/* Of libsrtp's calls of calloc() the @n-th from now on fails (1: the next; 0: none), where no sanitizer or valgrind has taken
- * its place. */
+/* A sanitizer has a calloc() of its own. */
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define SRTP_SANITIZED 1
+#endif
+#endif
+#if !defined(SRTP_SANITIZED) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) && \
+    defined(__GLIBC__)
+#define SRTP_CALLOC_CAN_FAIL 1
+#endif
+
+/* Of libsrtp's calls of calloc() the @n-th from now on fails (1: the next; 0: none). Only with SRTP_CALLOC_CAN_FAIL. */
 void srtp_fail_calloc_at(uint64_t n);
 int srtp_calloc_has_failed(void);
 

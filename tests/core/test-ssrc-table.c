@@ -134,7 +134,7 @@ static void test_allocations(void **state)
     assert_true(sl_ssrc_table_init(&table, 100000, seed));
     for (uint32_t i = 0; i < 1024; i++)
         assert_non_null(sl_ssrc_table_insert(&table, i, SL_SSRC_LIVE));
-    assert_int_equal(alloc_count().own_calls - before, 2 * 9); /* 4, 8, .. 1024 */
+    assert_int_equal(alloc_count().own_calls - before, 9); /* 4, 8, .. 1024 */
     before = alloc_count().own_calls;
     for (uint32_t i = 0; i < 5000; i++) {
         sl_ssrc_table_delete(&table, sl_ssrc_table_find(&table, i));
@@ -149,25 +149,23 @@ static void test_no_memory(void **state)
     SlSsrcTable table;
 
     (void)state;
-    for (uint64_t n = 1; n <= 2; n++) {
-        alloc_fail_at(n, 0);
-        assert_false(sl_ssrc_table_init(&table, 100, seed));
-        sl_ssrc_table_cleanup(&table);
-        alloc_fail_at(0, 0);
+    alloc_fail_at(1, 0);
+    assert_false(sl_ssrc_table_init(&table, 100, seed));
+    sl_ssrc_table_cleanup(&table);
+    alloc_fail_at(0, 0);
 
-        assert_true(sl_ssrc_table_init(&table, 100, seed));
-        for (uint32_t i = 0; i < 4; i++)
-            assert_non_null(sl_ssrc_table_insert(&table, i, SL_SSRC_LIVE));
-        alloc_fail_at(n, 0);
-        assert_null(sl_ssrc_table_insert(&table, 4, SL_SSRC_LIVE));
-        alloc_fail_at(0, 0);
-        for (uint32_t i = 0; i < 5; i++)
-            assert_int_equal(sl_ssrc_table_find(&table, i) != NULL, i < 4);
-        assert_non_null(sl_ssrc_table_insert(&table, 4, SL_SSRC_LIVE));
-        for (uint32_t i = 0; i < 5; i++)
-            assert_non_null(sl_ssrc_table_find(&table, i));
-        sl_ssrc_table_cleanup(&table);
-    }
+    assert_true(sl_ssrc_table_init(&table, 100, seed));
+    for (uint32_t i = 0; i < 4; i++)
+        assert_non_null(sl_ssrc_table_insert(&table, i, SL_SSRC_LIVE));
+    alloc_fail_at(1, 0);
+    assert_null(sl_ssrc_table_insert(&table, 4, SL_SSRC_LIVE));
+    alloc_fail_at(0, 0);
+    for (uint32_t i = 0; i < 5; i++)
+        assert_int_equal(sl_ssrc_table_find(&table, i) != NULL, i < 4);
+    assert_non_null(sl_ssrc_table_insert(&table, 4, SL_SSRC_LIVE));
+    for (uint32_t i = 0; i < 5; i++)
+        assert_non_null(sl_ssrc_table_find(&table, i));
+    sl_ssrc_table_cleanup(&table);
 }
 
 /* Steps on average to find one of 4,096 SSRCs that are @step apart. */
