@@ -6,7 +6,7 @@ packages_build='
     libssl-dev libsrtp2-dev libglib2.0-dev libnice-dev libjson-glib-dev
 '
 packages_check='
-    g++ clang libclang-rt-dev llvm valgrind libc6-dbg
+    g++ clang libclang-rt-dev llvm valgrind libc6-dbg gcovr
     libcmocka-dev universal-ctags xz-utils file
     gobject-introspection libgirepository1.0-dev gir1.2-nice-0.1 gi-docgen
     python3 python3-gi

@@ -4,6 +4,7 @@
 core_tests =
 if HAVE_CMOCKA
 core_tests += \
+	tests/core/test-bio-method \
 	tests/core/test-byte-queue \
 	tests/core/test-certificate \
 	tests/core/test-certificate-load \

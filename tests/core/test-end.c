@@ -132,6 +132,70 @@ static void hints_differ(void **state)
     assert_string_not_equal(sluice_end_hint(&bad_certificate), sluice_end_hint(&no_cipher));
 }
 
+static SluiceEnd of_stream(SluiceEndReason reason, int alert)
+{
+    return (SluiceEnd){.reason = reason,
+                       .phase = SLUICE_STATE_CONNECTING,
+                       .role = SLUICE_ROLE_CLIENT,
+                       .stream = 1,
+                       .alert = alert,
+                       .alert_received = alert >= 0};
+}
+
+/* A stream has other peers and other mistakes than a transport. */
+static void hints_of_streams(void **state)
+{
+    static const int alerts[] = {40, 42, 48, 70, 112, 116, 120};
+    SluiceEnd end, of_transport;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof alerts / sizeof alerts[0]; i++) {
+        end = of_stream(SLUICE_END_ALERT_RECEIVED, alerts[i]);
+        of_transport = end;
+        of_transport.stream = 0;
+        assert_true(strlen(sluice_end_hint(&end)) > 20);
+        assert_string_not_equal(sluice_end_hint(&end), sluice_end_hint(&of_transport));
+        for (size_t before = 0; before < i; before++) {
+            SluiceEnd other = of_stream(SLUICE_END_ALERT_RECEIVED, alerts[before]);
+
+            if (alerts[i] != 48 || alerts[before] != 42) /* both of the certificate */
+                assert_string_not_equal(sluice_end_hint(&end), sluice_end_hint(&other));
+        }
+    }
+    assert_non_null(strstr(sluice_end_hint(&(SluiceEnd){.reason = SLUICE_END_ALERT_RECEIVED,
+                                                        .stream = 1,
+                                                        .alert = 112}),
+                           "host"));
+    end = of_stream(SLUICE_END_DEADLINE, -1);
+    assert_non_null(strstr(sluice_end_hint(&end), "TLS"));
+    end = of_stream(SLUICE_END_CLOSE_NOTIFY, -1); /* before it stood */
+    assert_non_null(strstr(sluice_end_hint(&end), "hung up"));
+    end.phase = SLUICE_STATE_CONNECTED;
+    assert_null(strstr(sluice_end_hint(&end), "hung up"));
+    end = of_stream(SLUICE_END_LOCAL_CLOSE, -1);
+    of_transport = end;
+    of_transport.phase = SLUICE_STATE_CONNECTED;
+    assert_string_not_equal(sluice_end_hint(&end), sluice_end_hint(&of_transport));
+}
+
+/* What a peer that speaks HTTP, SMTP and the like makes of OpenSSL, and its twin. */
+static void hints_of_other_protocols(void **state)
+{
+    static const char *const reasons[] = {"wrong version number", "http request"};
+    SluiceEnd end = of_stream(SLUICE_END_PROTOCOL, -1);
+
+    (void)state;
+    snprintf(end.openssl_reason, sizeof end.openssl_reason, "%s", "bad record type");
+    assert_null(strstr(sluice_end_hint(&end), "does not speak TLS"));
+    for (size_t i = 0; i < 2; i++) {
+        snprintf(end.openssl_reason, sizeof end.openssl_reason, "%s", reasons[i]);
+        end.stream = 1;
+        assert_non_null(strstr(sluice_end_hint(&end), "does not speak TLS"));
+        end.stream = 0;
+        assert_null(strstr(sluice_end_hint(&end), "does not speak TLS"));
+    }
+}
+
 static void nulls(void **state)
 {
     (void)state;
@@ -150,6 +214,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(flights),  cmocka_unit_test(flight_room),  cmocka_unit_test(ends),
         cmocka_unit_test(one_text), cmocka_unit_test(hints_differ), cmocka_unit_test(nulls),
+        cmocka_unit_test(hints_of_streams), cmocka_unit_test(hints_of_other_protocols),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

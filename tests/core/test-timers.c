@@ -79,6 +79,27 @@ static void test_again(void **state)
     assert_int_equal(a.place, 0); /* not set any more, and may go into another set */
 }
 
+/* What a loop does after every call: nothing moves, and no memory is asked for. */
+static void test_same_time_again(void **state)
+{
+    SluiceTimers *set = sluice_timers_new();
+    SluiceTimer timers[3] = {{0}};
+    uint64_t calls;
+
+    (void)state;
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(sluice_timers_set(set, &timers[i], 10 * (i + 1)), SLUICE_OK);
+    calls = alloc_count().own_calls;
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(sluice_timers_set(set, &timers[i], 10 * (i + 1)), SLUICE_OK);
+    assert_int_equal(alloc_count().own_calls, calls);
+    assert_int_equal(sluice_timers_count(set), 3);
+    for (int i = 0; i < 3; i++)
+        assert_ptr_equal(sluice_timers_pop(set, 30), &timers[i]);
+    assert_null(sluice_timers_pop(set, 30));
+    sluice_timers_free(set);
+}
+
 static void test_misuse(void **state)
 {
     SluiceTimers *one = sluice_timers_new(), *two = sluice_timers_new();
@@ -128,9 +149,8 @@ static void test_no_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_order),
-        cmocka_unit_test(test_again),
-        cmocka_unit_test(test_misuse),
+        cmocka_unit_test(test_order),           cmocka_unit_test(test_again),
+        cmocka_unit_test(test_same_time_again), cmocka_unit_test(test_misuse),
         cmocka_unit_test(test_no_memory),
     };
 

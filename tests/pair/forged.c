@@ -15,6 +15,7 @@ static const char *const names[FORGED_KINDS] = {
     [EPOCH_1_HANDSHAKE] = "epoch 1 handshake",
     [EPOCH_1_DATA] = "epoch 1 data",
     [EPOCH_1_ALERT] = "epoch 1 alert",
+    [EPOCH_1_LONG] = "epoch 1 of 2,100 bytes",
     [EPOCH_2] = "epoch 2",
     [FATAL_ALERT] = "fatal alert",
     [CLOSE_NOTIFY] = "close_notify",
@@ -48,7 +49,8 @@ const char *forged_name(Forged kind) { return names[kind]; }
 int forged_is_counted(Forged kind)
 {
     return kind != EPOCH_1_HANDSHAKE && kind != EPOCH_1_DATA && kind != EPOCH_1_ALERT &&
-           kind != CHANGE_CIPHER_SPEC && kind != ONE_BYTE_FRAGMENT && kind != TWO_LENGTHS;
+           kind != EPOCH_1_LONG && kind != CHANGE_CIPHER_SPEC && kind != ONE_BYTE_FRAGMENT &&
+           kind != TWO_LENGTHS;
 }
 
 static void put(uint8_t *out, uint64_t value, int bytes)
@@ -94,7 +96,7 @@ size_t forge_alert(uint8_t *out, uint8_t level, uint8_t alert)
 /* Records that are wrong before anyone looks at a message. */
 static size_t forge_outside(Forged kind, uint64_t number, uint8_t *out)
 {
-    uint8_t body[80];
+    uint8_t body[2100];
     size_t len;
 
     memset(body, 0x5a, sizeof body);
@@ -109,29 +111,31 @@ static size_t forge_outside(Forged kind, uint64_t number, uint8_t *out)
     case EMPTY_RECORD:
         return forge_record(out, HANDSHAKE, 0, number, NULL, 0);
     case LONGER_THAN_DATAGRAM:
-        return forge_record(out, HANDSHAKE, 0, number, body, sizeof body) - 20;
+        return forge_record(out, HANDSHAKE, 0, number, body, 80) - 20;
     case VERSION_3_3:
         len = forge_message(out, number, CERTIFICATE, 1, 80, 0, 80);
         put(out + 1, 0x0303, 2);
         return len;
     case CONNECTION_ID:
-        return forge_record(out, CID, 0, number, body, sizeof body);
+        return forge_record(out, CID, 0, number, body, 80);
     case UNIFIED_HEADER:
-        return forge_record(out, 0x2f, 0, number, body, sizeof body);
+        return forge_record(out, 0x2f, 0, number, body, 80);
     case EPOCH_1_HANDSHAKE:
         return forge_record(out, HANDSHAKE, 1, number, body, 48);
     case EPOCH_1_DATA:
-        return forge_record(out, DATA, 1, number, body, sizeof body);
+        return forge_record(out, DATA, 1, number, body, 80);
     case EPOCH_1_ALERT:
         return forge_record(out, ALERT, 1, number, body, 26);
+    case EPOCH_1_LONG:
+        return forge_record(out, HANDSHAKE, 1, number, body, sizeof body);
     case EPOCH_2:
-        return forge_record(out, HANDSHAKE, 2, number, body, sizeof body);
+        return forge_record(out, HANDSHAKE, 2, number, body, 80);
     case PLAINTEXT_DATA:
-        return forge_record(out, DATA, 0, number, body, sizeof body);
+        return forge_record(out, DATA, 0, number, body, 80);
     case TYPE_26:
-        return forge_record(out, ACK, 0, number, body, sizeof body);
+        return forge_record(out, ACK, 0, number, body, 80);
     default:
-        return forge_record(out, 99, 0, number, body, sizeof body);
+        return forge_record(out, 99, 0, number, body, 80);
     }
 }
 

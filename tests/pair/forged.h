@@ -19,6 +19,7 @@ typedef enum {
     EPOCH_1_HANDSHAKE,
     EPOCH_1_DATA,
     EPOCH_1_ALERT,
+    EPOCH_1_LONG, /* more than a record that waits may have */
     EPOCH_2,
     FATAL_ALERT,
     CLOSE_NOTIFY,

@@ -8,6 +8,7 @@ pair_tests += \
 	tests/pair/test-allocations \
 	tests/pair/test-asked-to-renegotiate \
 	tests/pair/test-authentic-alerts \
+	tests/pair/test-bare-peers \
 	tests/pair/test-batch \
 	tests/pair/test-buffers \
 	tests/pair/test-close \
@@ -37,10 +38,14 @@ pair_tests += \
 	tests/pair/test-output \
 	tests/pair/test-overtaken-flight \
 	tests/pair/test-reordered-flights \
+	tests/pair/test-rtt \
 	tests/pair/test-short-records \
 	tests/pair/test-ssrc \
 	tests/pair/test-stats \
 	tests/pair/test-threads \
+	tests/pair/test-threads-configs \
+	tests/pair/test-threads-many \
+	tests/pair/test-threads-media \
 	tests/pair/test-told-flights \
 	tests/pair/test-unverified-inbox \
 	tests/pair/test-wall-clock
@@ -49,7 +54,9 @@ support_sources += \
 	tests/pair/common.c \
 	tests/pair/common.h \
 	tests/pair/forged.c \
-	tests/pair/forged.h
+	tests/pair/forged.h \
+	tests/pair/threads.c \
+	tests/pair/threads.h
 
 check_PROGRAMS += tests/pair/simulate
 endif

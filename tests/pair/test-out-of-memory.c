@@ -6,6 +6,8 @@
 
 #include "common.h"
 
+#include <sluice/media.h>
+
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 
@@ -71,6 +73,47 @@ static void fail_each(void (*body)(void), int forever)
 
 static SluiceConfig *configs[2];
 
+/* What follows needs memory for SSRCs alone: it works, or says why not, and what was sealed is sealed. */
+static void use_ssrcs(Pair *pair, int end)
+{
+    SluiceTransport *transport = pair->end[end].transport;
+    _Alignas(8) uint8_t bytes[3][112 + SLUICE_PROTECT_ROOM];
+    SluicePacket batch[2];
+    SluiceFanOut output = {.transport = transport,
+                           .ssrc = 3,
+                           .payload_type = 96,
+                           .data = bytes[2],
+                           .capacity = sizeof bytes[2]};
+    uint8_t plain[112];
+    uint32_t roc;
+
+    for (int i = 0; i < 2; i++)
+        batch[i] = (SluicePacket){
+            .kind = SLUICE_KIND_RTP,
+            .data = bytes[i],
+            .len = pair_make_media(bytes[i], SLUICE_KIND_RTP, 2 + (uint32_t)i, 1, 1, 100),
+            .capacity = sizeof bytes[i]};
+    (void)sluice_transport_protect_batch(transport, batch, 2);
+    (void)sluice_fan_out(plain, pair_make_media(plain, SLUICE_KIND_RTP, 1, 9, 1, 100), &output, 1);
+    for (uint32_t ssrc = 2; ssrc < 6; ssrc++)
+        for (int direction = SLUICE_RECEIVED; direction <= SLUICE_SENT_OUT; direction++) {
+            SluiceStatus status =
+                sluice_transport_set_roc(transport, (SluiceDirection)direction, ssrc, 7);
+
+            if (status == SLUICE_OK) {
+                assert_status(
+                    sluice_transport_get_roc(transport, (SluiceDirection)direction, ssrc, &roc),
+                    SLUICE_OK);
+                assert_int_equal(roc, 7);
+                status = sluice_transport_remove_ssrc(transport, (SluiceDirection)direction, ssrc);
+                assert_true(status == SLUICE_OK || status == SLUICE_NO_MEMORY);
+            } else {
+                assert_true(status == SLUICE_NO_MEMORY || status == SLUICE_NOT_READY ||
+                            status == SLUICE_ENDED);
+            }
+        }
+}
+
 /* A connection, used and closed. What fails on the way may fail; a state that says "connected" has
  * to be true. */
 static void connect_and_talk(void)
@@ -87,6 +130,7 @@ static void connect_and_talk(void)
             SluiceStatus status = pair_send_data(&pair, end, "data", 4);
 
             (void)pair_send_media(&pair, end, SLUICE_KIND_RTP, 1, 1, 1, 100);
+            use_ssrcs(&pair, end);
             /* Neither connected nor failed at the deadline: that must not be, memory or not. */
             assert_true(state >= SLUICE_STATE_CONNECTED);
             assert_true(status == SLUICE_OK || sluice_status_is_dead(status) ||
@@ -157,6 +201,22 @@ static void make_config(void)
     sluice_config_unref(config);
 }
 
+/* The certificate is the config's own affair. */
+static void make_config_alone(void)
+{
+    SluiceConfig *config = sluice_config_new(NULL);
+
+    assert_true(!config || sluice_config_get_certificate(config) != NULL);
+    sluice_config_unref(config);
+}
+
+static void test_config_alone(void **state)
+{
+    (void)state;
+    fail_each(make_config_alone, 0);
+    fail_each(make_config_alone, 1);
+}
+
 static void test_config(void **state)
 {
     (void)state;
@@ -175,6 +235,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_connection, make_configs, free_configs),
         cmocka_unit_test_setup_teardown(test_connection_with_no_memory_from_there_on, make_configs,
                                         free_configs),
+        cmocka_unit_test(test_config_alone),
         cmocka_unit_test(test_config),
         cmocka_unit_test(test_config_with_no_memory_from_there_on),
     };

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 /* Holds: protect() may be called by any number of threads while the owner's thread runs the
- * transport, through the change from no keys to keys and from keys to the end; configs and
- * certificates are shared by all. For TSan, and for what comes out: every packet that was protected
- * opens once. */
+ * transport, through the change from no keys to keys and from keys to the end. For TSan, and for what
+ * comes out: every packet that was protected opens once. Its other forms: test-threads-media.c. */
 
 #include "common.h"
 
@@ -145,89 +144,11 @@ static void test_senders_meet_the_end(void **state)
     }
 }
 
-typedef struct {
-    SluiceConfig *configs[2];
-    int connected;
-} Caller;
-
-/* Transports of the same configs in several threads, each thread with pairs of its own: by hand,
- * since virtual time is everybody's. */
-static void shuttle(SluiceTransport *from, SluiceTransport *to)
-{
-    const uint8_t *data;
-    uint8_t copy[2000];
-    size_t len;
-    SluiceKind kind;
-
-    while (sluice_transport_peek_output(from, &data, &len)) {
-        memcpy(copy, data, len);
-        sluice_transport_pop_output(from, vclock_now(), SLUICE_SENT);
-        (void)sluice_transport_receive(to, vclock_now(), copy, &len, &kind);
-    }
-}
-
-static void *call_often(void *data)
-{
-    Caller *self = data;
-
-    for (int i = 0; i < 10; i++) {
-        SluiceTransport *ends[2];
-
-        for (int end = 0; end < 2; end++) {
-            SluiceFingerprint peer;
-
-            ends[end] = sluice_transport_new(self->configs[end]);
-            if (!ends[end])
-                abort();
-            sluice_certificate_get_fingerprint(sluice_config_get_certificate(self->configs[!end]),
-                                               SLUICE_HASH_SHA256, &peer);
-            sluice_transport_set_remote_fingerprints(ends[end], vclock_now(), &peer, 1);
-            sluice_transport_set_path_validated(ends[end], vclock_now(), 1);
-        }
-        sluice_transport_start(ends[0], vclock_now(), SLUICE_ROLE_CLIENT);
-        sluice_transport_start(ends[1], vclock_now(), SLUICE_ROLE_SERVER);
-        for (int round = 0; round < 4; round++) {
-            shuttle(ends[0], ends[1]);
-            shuttle(ends[1], ends[0]);
-        }
-        self->connected += sluice_transport_get_state(ends[0]) == SLUICE_STATE_CONNECTED &&
-                           sluice_transport_get_state(ends[1]) == SLUICE_STATE_CONNECTED;
-        sluice_transport_free(ends[0]);
-        sluice_transport_free(ends[1]);
-    }
-    return NULL;
-}
-
-/* None is frozen when the threads begin: the first transport freezes it under their feet. */
-static void test_shared_configs(void **state)
-{
-    SluiceConfig *configs[2] = {new_config(CLIENT), new_config(SERVER)};
-    Caller callers[SENDERS];
-    pthread_t threads[SENDERS];
-
-    (void)state;
-    for (int i = 0; i < SENDERS; i++) {
-        callers[i].configs[0] = sluice_config_ref(configs[0]);
-        callers[i].configs[1] = sluice_config_ref(configs[1]);
-        callers[i].connected = 0;
-        assert_int_equal(pthread_create(&threads[i], NULL, call_often, &callers[i]), 0);
-    }
-    sluice_config_unref(configs[0]);
-    sluice_config_unref(configs[1]);
-    for (int i = 0; i < SENDERS; i++) {
-        assert_int_equal(pthread_join(threads[i], NULL), 0);
-        assert_int_equal(callers[i].connected, 10);
-        sluice_config_unref(callers[i].configs[0]);
-        sluice_config_unref(callers[i].configs[1]);
-    }
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_senders_from_before_the_handshake),
         cmocka_unit_test(test_senders_meet_the_end),
-        cmocka_unit_test(test_shared_configs),
     };
 
     alloc_init();

@@ -15,12 +15,21 @@
 /* Atomic, for the tests with threads. */
 static _Atomic int64_t elapsed;
 static _Atomic int64_t wall_step;
+static _Thread_local int64_t own; /* this thread's time; 0: it has everybody's */
 
-SluiceTime vclock_now(void) { return MONOTONIC_START + elapsed; }
+static int64_t elapsed_here(void) { return own ? own - MONOTONIC_START : elapsed; }
+
+SluiceTime vclock_now(void) { return MONOTONIC_START + elapsed_here(); }
+
+void vclock_enter(SluiceTime time) { own = time; }
 
 void vclock_advance_to(SluiceTime time)
 {
-    if (time > vclock_now())
+    if (time <= vclock_now())
+        return;
+    if (own)
+        own = time;
+    else
         elapsed = time - MONOTONIC_START;
 }
 
@@ -30,7 +39,7 @@ void vclock_step_wall(int64_t by) { wall_step += by; }
 
 void vclock_reset_wall(void) { wall_step = 0; }
 
-static int64_t wall(void) { return WALL_START + elapsed + wall_step; }
+static int64_t wall(void) { return WALL_START + elapsed_here() + wall_step; }
 
 int gettimeofday(struct timeval *restrict tv, void *restrict tz)
 {

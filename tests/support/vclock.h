@@ -15,6 +15,10 @@ SluiceTime vclock_now(void);
 void vclock_advance_to(SluiceTime time);
 void vclock_advance(SluiceTime duration);
 
+/* From here on the calling thread has a time of its own, both clocks of it, and what is advanced there is nobody else's: for
+ * threads that turn many pairs, each of which carries its time along. */
+void vclock_enter(SluiceTime time);
+
 /* Somebody sets the wall clock, by so many nanoseconds; the monotonic time stays. */
 void vclock_step_wall(int64_t by);
 
