@@ -205,6 +205,20 @@ static void report_alert(ProbeReport *report, const SluiceEvent *event)
     }
 }
 
+static void report_generation(ProbeReport *report, const SluiceGeneration *generation)
+{
+    if (report->json) {
+        JsonBuilder *builder = probe_json_begin(report, "generation");
+        probe_json_int(builder, "number", generation->number);
+        probe_json_string(builder, "dtlsRole", sluice_role_name(generation->role));
+        probe_json_bool(builder, "restarted", generation->restarted);
+        probe_json_end(builder);
+    } else if (generation->restarted) { /* the first says nothing that the state does not */
+        probe_line(report, "restarted  generation %u of keys, DTLS role %s", generation->number,
+                   sluice_role_name(generation->role));
+    }
+}
+
 void probe_report_event(ProbeReport *report, const SluiceEvent *event)
 {
     switch (event->type) {
@@ -217,6 +231,9 @@ void probe_report_event(ProbeReport *report, const SluiceEvent *event)
     case SLUICE_EVENT_ALERT:
         report_alert(report, event);
         break;
+    case SLUICE_EVENT_GENERATION:
+        report_generation(report, &event->u.generation);
+        break;
     case SLUICE_EVENT_DATA_TOO_BIG:
         if (report->json) {
             JsonBuilder *builder = probe_json_begin(report, "too-big");
@@ -226,7 +243,8 @@ void probe_report_event(ProbeReport *report, const SluiceEvent *event)
             probe_line(report, "the network refused a datagram of %zu bytes", event->u.size);
         }
         break;
-    default: /* a newer library's event: nothing to say of it */
+    case SLUICE_EVENT_RESTART_FAILED: /* none is announced here */
+    default:                          /* a newer library's event: nothing to say of it */
         break;
     }
 }

@@ -54,6 +54,8 @@ static const Counter wide[] = {
     COUNTER("outputFailed", output_failed),
     COUNTER("protectFailed", protect_failed),
     COUNTER("eventsLost", events_lost),
+    COUNTER("hellosBeside", hellos_beside),
+    COUNTER("hellosBesideDropped", hellos_beside_dropped),
 };
 
 static const Counter narrow[] = {
@@ -63,6 +65,9 @@ static const Counter narrow[] = {
     COUNTER("handshakeMtu", handshake_mtu),
     COUNTER("mtuReductions", mtu_reductions),
     COUNTER("helloVerifyRequests", hello_verify_requests),
+    COUNTER("generation", generation),
+    COUNTER("restarts", restarts),
+    COUNTER("restartsFailed", restarts_failed),
 };
 
 static guint64 wide_value(const SluiceStats *stats, const Counter *counter)

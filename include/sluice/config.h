@@ -129,6 +129,30 @@ SLUICE_API SluiceStatus sluice_config_set_deadlines(SluiceConfig *self, SluiceTi
 SLUICE_API SluiceStatus sluice_config_set_allow_unvalidated(SluiceConfig *self, int allow);
 
 /**
+ * sluice_config_set_overlap:
+ * @self: a config
+ * @overlap: how long what comes under the old keys is still taken after a restart, 100 ms to 60 s; default 2 s.
+ *   It is never shorter than four round trips, if these are known
+ *
+ * One end begins to use the new keys as soon as the new association is finished, the other when it has heard
+ * the first, at the latest after half of this time.
+ *
+ * Returns: %SLUICE_OK, %SLUICE_INVALID_ARGUMENT, %SLUICE_INVALID_STATE
+ */
+SLUICE_API SluiceStatus sluice_config_set_overlap(SluiceConfig *self, SluiceTime overlap);
+
+/**
+ * sluice_config_set_waive_restart_cookie:
+ * @self: a config
+ * @waive: 1: on a validated path a ClientHello of a new association is taken without a cookie while no other new one
+ *   is on its way: a round trip less. Who can send in the peer's name, and receives nothing, can then begin handshakes
+ *   at a bounded rate. 0 (default): cookie first
+ *
+ * Returns: %SLUICE_OK, %SLUICE_INVALID_STATE
+ */
+SLUICE_API SluiceStatus sluice_config_set_waive_restart_cookie(SluiceConfig *self, int waive);
+
+/**
  * sluice_config_set_allow_sha1:
  * @self: a config
  * @allow: 1: sha-1 fingerprints of the peer count. Default 0: they are ignored

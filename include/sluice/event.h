@@ -80,6 +80,9 @@ SLUICE_API const char *sluice_alert_name(int number);
  * @SLUICE_EVENT_FLIGHT: a flight was made, or one that arrived has been answered; `flight`
  * @SLUICE_EVENT_ALERT: an alert; `alert`
  * @SLUICE_EVENT_DATA_TOO_BIG: the network refused a datagram of application data; `size` is its length
+ * @SLUICE_EVENT_GENERATION: the keys of a verified association are in force; `generation` says which
+ * @SLUICE_EVENT_RESTART_FAILED: a restart that was announced has come to nothing, the live association goes on;
+ *   `reason` says why
  *
  * Kinds of event.
  */
@@ -87,26 +90,10 @@ typedef enum {
     SLUICE_EVENT_STATE = 1,
     SLUICE_EVENT_FLIGHT = 2,
     SLUICE_EVENT_ALERT = 3,
-    SLUICE_EVENT_DATA_TOO_BIG = 4
+    SLUICE_EVENT_DATA_TOO_BIG = 4,
+    SLUICE_EVENT_GENERATION = 5,
+    SLUICE_EVENT_RESTART_FAILED = 6
 } SluiceEventType;
-
-/**
- * SluiceEvent: (skip)
- * @type: which member of the union counts
- * @time: when it happened
- *
- * Something that happened to a transport.
- */
-typedef struct {
-    SluiceEventType type;
-    SluiceTime time;
-    union {
-        SluiceState state;
-        SluiceFlight flight;
-        SluiceAlert alert;
-        size_t size;
-    } u;
-} SluiceEvent;
 
 /**
  * SluiceEndReason:
@@ -143,6 +130,40 @@ typedef enum {
     SLUICE_END_TRUNCATED = 13,
     SLUICE_END_CERTIFICATE = 14
 } SluiceEndReason;
+
+/**
+ * SluiceGeneration: (skip)
+ * @number: 1 for the first association of a transport, one more for each that takes its place
+ * @role: our role in its handshake
+ * @restarted: 1 if it has taken the place of another
+ *
+ * A generation of keys. Rollover counters and replay windows of SRTP begin anew with each.
+ */
+typedef struct {
+    uint32_t number;
+    SluiceRole role;
+    int restarted;
+} SluiceGeneration;
+
+/**
+ * SluiceEvent: (skip)
+ * @type: which member of the union counts
+ * @time: when it happened
+ *
+ * Something that happened to a transport.
+ */
+typedef struct {
+    SluiceEventType type;
+    SluiceTime time;
+    union {
+        SluiceState state;
+        SluiceFlight flight;
+        SluiceAlert alert;
+        size_t size;
+        SluiceGeneration generation;
+        SluiceEndReason reason;
+    } u;
+} SluiceEvent;
 
 /**
  * SluiceEnd: (skip)

@@ -76,6 +76,13 @@ typedef struct {
     /* what waits */
     uint32_t output_datagrams, output_bytes;
     uint32_t inbox_messages, inbox_bytes;
+
+    /* restarts */
+    uint32_t generation;            /* of the keys in force; 0: none yet */
+    uint32_t restarts;              /* associations that took the place of another */
+    uint32_t restarts_failed;       /* associations beside a live one that came to nothing */
+    uint64_t hellos_beside;         /* ClientHellos of a new association that came to one in its handshake or live */
+    uint64_t hellos_beside_dropped; /* of these, dropped unanswered: too many */
 } SluiceStats;
 
 /**

@@ -69,11 +69,46 @@ SLUICE_API uint64_t sluice_transport_get_id(const SluiceTransport *self);
  * Starts the handshake. DTLS that came early from a validated path is answered now. A client should be
  * started when the path can send. Naming the role that an automatic transport has taken by itself is fine.
  *
+ * While a restart runs that was announced without a role, this names it.
+ *
  * Returns: %SLUICE_OK; %SLUICE_INVALID_STATE when it was started before, or has become server and is told
  *   to be client (the peer broke RFC 8842: end the call); %SLUICE_NO_MEMORY, %SLUICE_INTERNAL
  */
 SLUICE_API SluiceStatus sluice_transport_start(SluiceTransport *self, SluiceTime now,
                                                SluiceRole role);
+
+/**
+ * sluice_transport_restart: (skip)
+ * @self: a started transport, in any state but the last two
+ * @now: the time
+ * @role: the role in the new association, as for sluice_transport_start(); it may differ from the old one.
+ *   With %SLUICE_ROLE_AUTO, for the side that offered `actpass`, sluice_transport_start() may name it later
+ * @fingerprints: (array length=n_fingerprints) (nullable): the peer's, from its new description
+ * @n_fingerprints: 0..%SLUICE_FINGERPRINTS_MAX; 0: not known yet, sluice_transport_set_remote_fingerprints()
+ *   names them later
+ *
+ * Announces a new DTLS association on the same path: signalling brought another `tls-id` or another fingerprint (RFC
+ * 8842 section 5), with or without an ICE restart. An ICE restart alone needs no call: the association stays.
+ *
+ * The live association goes on untouched, data and media in and out, until the new one is finished and the peer is
+ * one of @fingerprints; then %SLUICE_EVENT_GENERATION tells that the new keys are in force. What is still under way
+ * under the old keys is taken for a while (sluice_config_set_overlap()), so that only the network loses packets. A
+ * new association that fails, or is not finished by the handshake's deadline, changes nothing:
+ * %SLUICE_EVENT_RESTART_FAILED tells why. A second call before either event takes the place of the first.
+ *
+ * Before the first association is finished there is nothing to keep: it begins anew.
+ *
+ * Nobody has to announce a peer that comes back by itself on the same path (RFC 6347 section 4.2.8): a ClientHello of
+ * a new association is answered with a request for a cookie, and then goes the same way, with the fingerprints that are
+ * known.
+ *
+ * Returns: %SLUICE_OK; %SLUICE_INVALID_STATE in %SLUICE_STATE_NEW and after sluice_transport_end_dtls();
+ *   %SLUICE_INVALID_ARGUMENT when none of the fingerprints is of a hash that counts; %SLUICE_ENDED; %SLUICE_NO_MEMORY
+ */
+SLUICE_API SluiceStatus sluice_transport_restart(SluiceTransport *self, SluiceTime now,
+                                                 SluiceRole role,
+                                                 const SluiceFingerprint *fingerprints,
+                                                 size_t n_fingerprints);
 
 /**
  * sluice_transport_set_path_validated: (skip)
@@ -101,9 +136,12 @@ SLUICE_API SluiceStatus sluice_transport_set_path_validated(SluiceTransport *sel
  * that of the certificate the peer presents (RFC 8122 section 5). May come before or after the handshake; until
  * it is known no key is exported and nothing is delivered or sent (%SLUICE_STATE_UNVERIFIED).
  *
+ * While a restart runs that was announced without fingerprints, they are those of the new association.
+ *
  * Returns: %SLUICE_OK, also when the peer turned out to be somebody else (see the state and
  *   sluice_transport_get_end()) and when the same ones are given again; %SLUICE_INVALID_ARGUMENT when none of
- *   them is of a hash that counts; %SLUICE_INVALID_STATE when others were given before; %SLUICE_ENDED
+ *   them is of a hash that counts; %SLUICE_INVALID_STATE when others were given before: a peer that has
+ *   changed is announced with sluice_transport_restart(); %SLUICE_ENDED
  */
 SLUICE_API SluiceStatus sluice_transport_set_remote_fingerprints(
     SluiceTransport *self, SluiceTime now, const SluiceFingerprint *fingerprints,
@@ -132,7 +170,8 @@ SLUICE_API SluiceStatus sluice_transport_set_rtt(SluiceTransport *self, SluiceTi
  *
  * Takes one datagram from the network.
  *
- * With %SLUICE_OK @kind is: %SLUICE_KIND_RTP or %SLUICE_KIND_RTCP: @data is the plain packet. %SLUICE_KIND_HELD: media
+ * With %SLUICE_OK @kind is: %SLUICE_KIND_RTP or %SLUICE_KIND_RTCP: @data is the plain packet
+ * (sluice_transport_get_media_generation() says under which keys it came). %SLUICE_KIND_HELD: media
  * that was copied to the inbox, sluice_transport_peek_message() gives it in its turn. %SLUICE_KIND_DTLS: consumed;
  * drain everything. %SLUICE_KIND_STUN, ZRTP, TURN, QUIC, UNKNOWN: not ours, untouched, counted; the caller's to use.
  *
@@ -142,6 +181,15 @@ SLUICE_API SluiceStatus sluice_transport_set_rtt(SluiceTransport *self, SluiceTi
  */
 SLUICE_API SluiceStatus sluice_transport_receive(SluiceTransport *self, SluiceTime now,
                                                  uint8_t *data, size_t *len, SluiceKind *kind);
+
+/**
+ * sluice_transport_get_media_generation: (skip)
+ * @self: a transport
+ *
+ * Returns: the generation of the keys under which the packet came that sluice_transport_receive() decrypted last; the
+ *   first is 1; 0: it has decrypted none
+ */
+SLUICE_API uint32_t sluice_transport_get_media_generation(const SluiceTransport *self);
 
 /**
  * SLUICE_PROTECT_ROOM:
@@ -375,7 +423,7 @@ SLUICE_API SluiceStatus sluice_transport_get_offer(const SluiceTransport *self,
  * sluice_transport_get_remote_certificate: (skip)
  * @self: a transport
  * @der: (out) (transfer none): the certificate the peer proved to own, in DER form, verified or not (see the
- *   state); the transport's own, valid until sluice_transport_free()
+ *   state); the transport's own, valid until a later %SLUICE_EVENT_GENERATION or sluice_transport_free()
  * @len: (out): bytes at @der
  *
  * Returns: %SLUICE_OK, or %SLUICE_NOT_READY before the handshake is finished

@@ -13,7 +13,7 @@
 #define DTLS_1_0 0xfeff
 #define DTLS_1_2 0xfefd
 
-#define RANDOM 32
+#define RANDOM SL_CLIENT_RANDOM
 #define SESSION_ID_MAX 32
 
 /* Extension types (IANA registry). */

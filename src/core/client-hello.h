@@ -12,6 +12,7 @@
 
 #define SL_COOKIE_SECRET 32
 #define SL_COOKIE 32
+#define SL_CLIENT_RANDOM 32
 #define SL_HELLO_VERIFY_REQUEST_MAX 64
 
 /* The head of a ClientHello: what its first fragment holds. Pointers are into the datagram. */
@@ -20,7 +21,7 @@ typedef struct {
     uint16_t message_seq;
     int whole;             /* the message is in this one fragment */
     uint16_t version;      /* legacy_version */
-    const uint8_t *random; /* 32 bytes; tells one attempt from another */
+    const uint8_t *random; /* SL_CLIENT_RANDOM bytes; tells one attempt from another */
     const uint8_t *session_id;
     size_t session_id_len;
     const uint8_t *cookie;

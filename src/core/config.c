@@ -51,6 +51,7 @@ SluiceConfig *sluice_config_new(SluiceCertificate *certificate)
     self->first_timeout = 100 * SLUICE_MILLISECOND;
     self->handshake_deadline = 30 * SLUICE_SECOND;
     self->unverified_deadline = 30 * SLUICE_SECOND;
+    self->overlap = 2 * SLUICE_SECOND;
     self->replay_window = 1024;
     self->ssrc_limit = 1024;
     self->max_held = 64;
@@ -202,6 +203,27 @@ SluiceStatus sluice_config_set_allow_unvalidated(SluiceConfig *self, int allow)
 
     if (status == SLUICE_OK)
         self->allow_unvalidated = allow != 0;
+    return status;
+}
+
+SluiceStatus sluice_config_set_overlap(SluiceConfig *self, SluiceTime overlap)
+{
+    SluiceStatus status = sl_config_check_setter(self);
+
+    if (status != SLUICE_OK)
+        return status;
+    if (overlap < 100 * SLUICE_MILLISECOND || overlap > 60 * SLUICE_SECOND)
+        return SLUICE_INVALID_ARGUMENT;
+    self->overlap = overlap;
+    return SLUICE_OK;
+}
+
+SluiceStatus sluice_config_set_waive_restart_cookie(SluiceConfig *self, int waive)
+{
+    SluiceStatus status = sl_config_check_setter(self);
+
+    if (status == SLUICE_OK)
+        self->waive_restart_cookie = waive != 0;
     return status;
 }
 
@@ -379,8 +401,7 @@ static SSL_CTX *make_ctx(SluiceConfig *self, void (*install)(SSL_CTX *ctx))
 }
 
 SSL_CTX *sl_config_freeze_slot(SluiceConfig *self, SSL_CTX **slot,
-                               SSL_CTX *(*make)(SluiceConfig *self,
-                                                void (*install)(SSL_CTX *ctx)),
+                               SSL_CTX *(*make)(SluiceConfig *self, void (*install)(SSL_CTX *ctx)),
                                void (*install)(SSL_CTX *ctx))
 {
     SSL_CTX *ctx;

@@ -27,7 +27,8 @@ struct SluiceConfig {
     size_t n_profiles;
     size_t handshake_mtu, datagram_limit;
     SluiceTime first_timeout, handshake_deadline, unverified_deadline;
-    int allow_unvalidated, allow_sha1, stock_srtp_ciphers;
+    SluiceTime overlap;
+    int allow_unvalidated, allow_sha1, stock_srtp_ciphers, waive_restart_cookie;
     unsigned replay_window, ssrc_limit;
     size_t max_held, max_held_bytes, max_messages, max_message_bytes;
     size_t max_output_datagrams, max_output_bytes;

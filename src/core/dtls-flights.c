@@ -46,10 +46,12 @@ static void on_record(SlDtls *self, const SlRecord *record, uint8_t *bytes, size
         break;
     case SL_ALERT:
         sl_flight_number(&self->flight, bytes);
-        status = sl_output_push(self->sinks.output, SL_OUTPUT_ALERT, bytes, len);
+        status =
+            sl_output_push_of(self->sinks.output, SL_OUTPUT_ALERT, self->sinks.maker, bytes, len);
         break;
     default:
-        status = sl_output_push(self->sinks.output, SL_OUTPUT_DATA, bytes, len);
+        status =
+            sl_output_push_of(self->sinks.output, SL_OUTPUT_DATA, self->sinks.maker, bytes, len);
         break;
     }
     if (status == SLUICE_NO_MEMORY)
@@ -138,6 +140,19 @@ static void close_incoming(SlDtls *self, int answered)
     memset(&self->incoming, 0, sizeof self->incoming);
 }
 
+/* The peer's Finished, byte by byte, or another one: of another handshake, or made anew. */
+static int has_known_finished(const SlDtls *self, const uint8_t *datagram, size_t len)
+{
+    size_t offset = 0;
+    SlRecord record;
+
+    while (sl_record_next(datagram, len, &offset, &record) == 1)
+        if (record.type == SL_HANDSHAKE && record.epoch > 0 && record.len >= SL_TAG &&
+            memcmp(record.body + record.len - SL_TAG, self->input.finished_tag, SL_TAG) == 0)
+            return 1;
+    return 0;
+}
+
 void sl_dtls_note_incoming(SlDtls *self, const uint8_t *datagram, size_t len)
 {
     SluiceRole peer = self->role == SLUICE_ROLE_CLIENT ? SLUICE_ROLE_SERVER : SLUICE_ROLE_CLIENT;
@@ -158,6 +173,7 @@ void sl_dtls_note_incoming(SlDtls *self, const uint8_t *datagram, size_t len)
     self->incoming.messages |= piece.messages;
     self->incoming.change_cipher_spec |= piece.change_cipher_spec;
     self->incoming.encrypted |= piece.encrypted;
+    self->incoming_is_copy = self->finished && has_known_finished(self, datagram, len);
 }
 
 /* The time from a flight that was sent once to the first of its answer is a round trip, and seeds the timers that
@@ -215,7 +231,7 @@ static void emit_flight(SlDtls *self)
 static int wants_last_flight(const SlDtls *self)
 {
     return self->role == SLUICE_ROLE_SERVER && self->incoming.number == 5 &&
-           self->incoming.change_cipher_spec && self->incoming.encrypted &&
+           self->incoming.change_cipher_spec && self->incoming_is_copy &&
            self->incoming.bytes >= self->flight.note.bytes && self->flight.len > 0 &&
            self->now - self->emitted_at >= self->clock.first;
 }

@@ -38,6 +38,14 @@ static SlPumpResult feed(SlDtls *self, const uint8_t *record, size_t len)
     return sl_dtls_read(self);
 }
 
+/* A record under the new keys. The last of the handshake is the peer's Finished. */
+static SlPumpResult feed_sealed(SlDtls *self, const uint8_t *record, size_t len)
+{
+    if (record[0] == SL_HANDSHAKE && len >= SL_TAG && !SSL_is_init_finished(self->ssl))
+        memcpy(self->input.finished_tag, record + len - SL_TAG, SL_TAG);
+    return feed(self, record, len);
+}
+
 static SlPumpResult feed_numbered(SlDtls *self, uint8_t *record, size_t len)
 {
     sl_put48(record + 5, self->input.next_number++);
@@ -97,6 +105,22 @@ static SlPumpResult take_messages(SlDtls *self, const SlRecord *record, uint8_t 
 
 /* -- what waits for its turn -------------------------------------------------------------------------------- */
 
+/* Who goes when all places are taken: it is the peer that sends again. What is no Finished first. */
+static size_t victim(const SlHandshakeInput *input)
+{
+    for (size_t i = 0; i < input->n_held; i++)
+        if (input->held[i].bytes[0] != SL_HANDSHAKE)
+            return i;
+    return 0;
+}
+
+static void drop_held(SlHandshakeInput *input, size_t i)
+{
+    OPENSSL_free(input->held[i].bytes);
+    input->n_held--;
+    memmove(input->held + i, input->held + i + 1, (input->n_held - i) * sizeof *input->held);
+}
+
 static void hold(SlDtls *self, const uint8_t *record, size_t len)
 {
     SlHandshakeInput *input = &self->input;
@@ -106,11 +130,9 @@ static void hold(SlDtls *self, const uint8_t *record, size_t len)
         self->sinks.stats->dropped_inbox_full++;
         return;
     }
-    if (input->n_held == SL_HELD_RECORDS) { /* the oldest goes: it is the peer that sends again */
+    if (input->n_held == SL_HELD_RECORDS) {
         self->sinks.stats->dropped_inbox_full++;
-        OPENSSL_free(input->held[0].bytes);
-        memmove(input->held, input->held + 1, (SL_HELD_RECORDS - 1) * sizeof *input->held);
-        input->n_held--;
+        drop_held(input, victim(input));
     }
     place = &input->held[input->n_held];
     place->len = len;
@@ -139,7 +161,7 @@ static SlPumpResult change_cipher_spec(SlDtls *self)
     input->changed = 1;
     result = feed_numbered(self, record, sizeof record);
     for (size_t i = 0; i < input->n_held && result == SL_PUMP_WAIT; i++)
-        result = feed(self, input->held[i].bytes, input->held[i].len);
+        result = feed_sealed(self, input->held[i].bytes, input->held[i].len);
     sl_dtls_cleanup_input(self);
     return result;
 }
@@ -208,7 +230,7 @@ static SlPumpResult take_record(SlDtls *self, const SlRecord *record, uint8_t *b
             hold(self, bytes, len);
             return SL_PUMP_WAIT;
         }
-        return feed(self, bytes, len);
+        return feed_sealed(self, bytes, len);
     }
     switch (record->type) {
     case SL_CHANGE_CIPHER_SPEC:

@@ -14,6 +14,9 @@
 #define SL_HELD_RECORDS 4
 #define SL_HELD_RECORD_MAX 2048
 
+/* The least that any AEAD suite appends to a record. */
+#define SL_TAG 16
+
 /* Messages of the longest flight, behind a HelloVerifyRequest. */
 #define SL_MESSAGE_NUMBERS 6
 
@@ -30,6 +33,8 @@ typedef struct {
     uint16_t first_message; /* number of the peer's Hello: 1 behind a HelloVerifyRequest */
     uint32_t
         lengths[SL_MESSAGE_NUMBERS]; /* of the messages that OpenSSL was given a part of; 0: none */
+
+    uint8_t finished_tag[SL_TAG]; /* the end of the peer's Finished as it came */
 
     int change_came; /* a ChangeCipherSpec, genuine or not: it has no content */
     int changed;     /* and OpenSSL was given it */
@@ -54,6 +59,7 @@ struct SlDtls {
     SlHandshakeInput input;
     SlFlight flight;       /* ours */
     SluiceFlight incoming; /* the peer's, until it is answered */
+    int incoming_is_copy;  /* the Finished of it is the one that we have */
     SlDtlsClock clock;
     size_t mtu;
     SluiceTime now;        /* of the call that runs */
@@ -64,6 +70,10 @@ struct SlDtls {
 
     SluiceTime used_at;   /* when a finished connection was used last */
     int buffers_released; /* OpenSSL's record buffers, some 33 KB, are given back */
+
+    int has_random; /* at a server, of its ClientHello; at a client, of ours */
+    uint8_t random[SL_CLIENT_RANDOM];
+    uint64_t messages; /* of application data */
 
     int flight_open;  /* the call that runs has begun a flight */
     int flight_recut; /* it is the last one once more, in smaller datagrams */
@@ -84,9 +94,6 @@ struct SlDtls {
     uint8_t *peer_der;
     size_t peer_der_len;
 };
-
-/* In dtls-verify.c: what was negotiated, for the stats. */
-void sl_dtls_note_parameters(SlDtls *self);
 
 /* In dtls-verify.c: what has to be true of a finished handshake (RFC 8827 section 6.5). 1: it is; 0: cause is set. */
 int sl_dtls_check_finished(SlDtls *self);

@@ -156,7 +156,7 @@ size_t sl_dtls_expansion(const SlDtls *self)
     return SSL_CIPHER_get_cipher_nid(cipher) == NID_chacha20_poly1305 ? 16 : SL_GUARD_EXPANSION_MAX;
 }
 
-void sl_dtls_note_parameters(SlDtls *self)
+void sl_dtls_note_parameters(const SlDtls *self)
 {
     SluiceStats *stats = self->sinks.stats;
     const char *cipher = SSL_CIPHER_standard_name(SSL_get_current_cipher(self->ssl));

@@ -77,6 +77,7 @@ SlDtls *sl_dtls_new(SluiceConfig *config, SSL_CTX *ctx, SluiceRole role, SluiceT
     self->generation = generation;
     self->identity = identity;
     self->sinks = *sinks;
+    self->flight.maker = sinks->maker;
     self->rtt = rtt;
     self->mtu = config->handshake_mtu;
     self->bio.mtu = self->mtu;
@@ -143,7 +144,6 @@ static SlDtlsResult finish(SlDtls *self)
 {
     self->finished = 1;
     self->input.evidence_until = SLUICE_TIME_NEVER;
-    sl_dtls_note_parameters(self);
     /* The handshake MTU has done its work; now the size of data counts. */
     self->mtu = self->config->handshake_mtu;
     self->sinks.stats->handshake_mtu = (uint32_t)self->mtu;
@@ -167,7 +167,7 @@ static SlDtlsResult settle(SlDtls *self, SlPumpResult result)
         /* RFC 5246 lets a connection live after a warning; OpenSSL 3.0 does not. Its media can. */
         if (self->no_memory || !self->warned)
             return SL_DTLS_DEAD;
-        sl_output_drop(self->sinks.output, SL_OUTPUT_ALERT);
+        sl_output_drop_of(self->sinks.output, SL_OUTPUT_ALERT, self->sinks.maker);
         return SL_DTLS_OVER;
     }
     if (!was_finished && SSL_is_init_finished(self->ssl))
@@ -196,6 +196,7 @@ SlPumpResult sl_dtls_read(SlDtls *self)
             self->no_memory = 1;
         else
             self->sinks.stats->data_delivered++;
+        self->messages++;
     }
     OPENSSL_cleanse(buffer, sizeof buffer);
     self->buffers_released = 0;
@@ -213,8 +214,13 @@ static void enter(SlDtls *self, SluiceTime now)
 
 SlDtlsResult sl_dtls_start(SlDtls *self, SluiceTime now)
 {
+    SlPumpResult result;
+
     enter(self, now);
-    return settle(self, sl_dtls_read(self));
+    result = sl_dtls_read(self);
+    self->has_random =
+        SSL_get_client_random(self->ssl, self->random, sizeof self->random) == sizeof self->random;
+    return settle(self, result);
 }
 
 SlDtlsResult sl_dtls_accept_cookie(SlDtls *self, SluiceTime now, const SlClientHello *hello,
@@ -350,7 +356,43 @@ void sl_dtls_seal_close(SlDtls *self, SluiceTime now, SlOutput *aside)
     self->sinks.output = output;
 }
 
+/* -- what it is --------------------------------------------------------------------------------------------- */
+
+void sl_dtls_set_inbox(SlDtls *self, SlInbox *inbox) { self->sinks.inbox = inbox; }
+
+void sl_dtls_set_identity(SlDtls *self, const SlPeerIdentity *identity)
+{
+    self->identity = identity;
+}
+
+void sl_dtls_set_hello(SlDtls *self, const SlClientHello *hello)
+{
+    memcpy(self->random, hello->random, sizeof self->random);
+    self->has_random = 1;
+}
+
+int sl_dtls_has_random(const SlDtls *self, const SlClientHello *hello)
+{
+    return self->has_random && memcmp(self->random, hello->random, sizeof self->random) == 0;
+}
+
+SluiceRole sl_dtls_role(const SlDtls *self) { return self->role; }
+
+uint32_t sl_dtls_generation(const SlDtls *self) { return self->generation; }
+
+uint32_t sl_dtls_maker(const SlDtls *self) { return self->sinks.maker; }
+
 int sl_dtls_is_finished(const SlDtls *self) { return self->finished; }
+
+uint64_t sl_dtls_messages(const SlDtls *self) { return self->messages; }
+
+int sl_dtls_is_fresh(const SlDtls *self) { return self->clock.expiries == 0; }
+
+int sl_dtls_last_flight(const SlDtls *self, SluiceTime *sent_at)
+{
+    *sent_at = self->emitted_at;
+    return self->last_sent;
+}
 
 SluiceSrtpProfile sl_dtls_profile(const SlDtls *self)
 {

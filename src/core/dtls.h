@@ -28,6 +28,8 @@ typedef struct {
     SluiceStats *stats;
     SluicePeerOffer *offer;
     uint64_t id; /* for log lines */
+    uint32_t
+        maker; /* what it puts in the output is marked so; tells it from the transport's other associations */
 } SlDtlsSinks;
 
 typedef enum {
@@ -45,6 +47,22 @@ void sl_dtls_install(SSL_CTX *ctx);
 SlDtls *sl_dtls_new(SluiceConfig *config, SSL_CTX *ctx, SluiceRole role, SluiceTime rtt,
                     uint32_t generation, const SlPeerIdentity *identity, const SlDtlsSinks *sinks);
 void sl_dtls_free(SlDtls *self);
+
+/* Another place for the messages that come from here on. */
+void sl_dtls_set_inbox(SlDtls *self, SlInbox *inbox);
+
+/* Who the peer must be, as long as it has not shown its certificate. */
+void sl_dtls_set_identity(SlDtls *self, const SlPeerIdentity *identity);
+
+/* Server: the ClientHello that begins it. */
+void sl_dtls_set_hello(SlDtls *self, const SlClientHello *hello);
+
+/* 1 if @hello is a ClientHello of this association: its random says so (RFC 6347 section 4.2.1). */
+int sl_dtls_has_random(const SlDtls *self, const SlClientHello *hello);
+
+SluiceRole sl_dtls_role(const SlDtls *self);
+uint32_t sl_dtls_generation(const SlDtls *self);
+uint32_t sl_dtls_maker(const SlDtls *self);
 
 /* Client: writes the first flight. */
 SlDtlsResult sl_dtls_start(SlDtls *self, SluiceTime now);
@@ -79,6 +97,18 @@ void sl_dtls_seal_close(SlDtls *self, SluiceTime now, SlOutput *aside);
 int sl_dtls_believe_evidence(SlDtls *self);
 
 int sl_dtls_is_finished(const SlDtls *self);
+
+/* Messages of application data that came under its keys. */
+uint64_t sl_dtls_messages(const SlDtls *self);
+
+/* The number of our last flight, 0 if none, and when it was sent, the first time or again. */
+int sl_dtls_last_flight(const SlDtls *self, SluiceTime *sent_at);
+
+/* 1 if its newest flight was sent once and may yet be answered. */
+int sl_dtls_is_fresh(const SlDtls *self);
+
+/* What was negotiated, for the stats; once finished. */
+void sl_dtls_note_parameters(const SlDtls *self);
 
 /* Bytes that the negotiated cipher adds to a record; 0 until it is known. */
 size_t sl_dtls_expansion(const SlDtls *self);

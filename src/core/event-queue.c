@@ -6,13 +6,19 @@ static SluiceEvent *at(SlEventQueue *self, unsigned i)
     return &self->ring[(self->first + i) % SL_EVENTS_MAX];
 }
 
-/* A state is what an application acts upon, flights and alerts only explain it. */
+/* A state or new keys is what an application acts upon, flights and alerts only explain it. */
+static int only_explains(const SluiceEvent *event)
+{
+    return event->type != SLUICE_EVENT_STATE && event->type != SLUICE_EVENT_GENERATION &&
+           event->type != SLUICE_EVENT_RESTART_FAILED;
+}
+
 static void lose_one(SlEventQueue *self)
 {
     unsigned victim = 0;
 
     for (unsigned i = 0; i < self->count; i++) {
-        if (at(self, i)->type != SLUICE_EVENT_STATE) {
+        if (only_explains(at(self, i))) {
             victim = i;
             break;
         }

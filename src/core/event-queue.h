@@ -3,7 +3,7 @@
 #define SL_EVENT_QUEUE_H
 
 /* The bounded queue of events. No allocation: a ring inside the transport. When it is full the oldest event that
- * is no state is lost; if all are states, the oldest of these: the latest state is always there. */
+ * is only told for explanation is lost; if all are states and keys, the oldest of these: the latest is always there. */
 
 #include <sluice/event.h>
 

@@ -64,7 +64,8 @@ static void flush(Packer *packer)
 
     if (packer->len == 0)
         return;
-    status = sl_output_push(packer->output, SL_OUTPUT_FLIGHT, packer->bytes, packer->len);
+    status = sl_output_push_of(packer->output, SL_OUTPUT_FLIGHT, packer->flight->maker,
+                               packer->bytes, packer->len);
     if (status != SLUICE_OK)
         packer->status = status;
     packer->flight->note.datagrams++;
@@ -172,7 +173,7 @@ SluiceStatus sl_flight_emit(SlFlight *self, size_t mtu, SlOutput *output)
     size_t offset = 0, start = 0;
     SlRecord record;
 
-    sl_output_drop(output, SL_OUTPUT_FLIGHT);
+    sl_output_drop_of(output, SL_OUTPUT_FLIGHT, self->maker);
     self->note.datagrams = 0;
     self->note.bytes = 0;
     while (sl_record_next(self->records, self->len, &offset, &record) == 1) {

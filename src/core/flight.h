@@ -17,6 +17,7 @@ typedef struct {
     uint8_t *records;
     size_t len, capacity;
     uint64_t next_number; /* of epoch 0 */
+    uint32_t maker;       /* of its datagrams in the output */
     SluiceFlight note;    /* what the flight is; datagrams and bytes as emitted last */
 } SlFlight;
 

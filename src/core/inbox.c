@@ -144,19 +144,28 @@ static void uncount(SlInbox *self, const SlInboxEntry *entry)
     self->held_bytes -= entry->len;
 }
 
-void sl_inbox_open(SlInbox *self, uint32_t generation, SlInboxOpen open, void *context)
+static void drop_at(SlInbox *self, SlInboxEntry **link)
+{
+    SlInboxEntry *entry = *link;
+
+    *link = entry->next;
+    uncount(self, entry);
+    free_entry(entry);
+}
+
+void sl_inbox_open(SlInbox *self, SlInboxOpen open, void *context)
 {
     SlInboxEntry **link = &self->head;
 
     self->tail = NULL;
     while (*link) {
         SlInboxEntry *entry = *link;
+        uint32_t generation = entry->generation;
         size_t len = entry->len;
 
-        if (entry->sealed && open(context, entry->kind, entry->data, &len) != SLUICE_OK) {
-            *link = entry->next;
-            uncount(self, entry);
-            free_entry(entry);
+        if (entry->sealed &&
+            open(context, entry->kind, entry->data, &len, &generation) != SLUICE_OK) {
+            drop_at(self, link);
             continue;
         }
         if (entry->sealed) {
@@ -167,6 +176,38 @@ void sl_inbox_open(SlInbox *self, uint32_t generation, SlInboxOpen open, void *c
         }
         self->tail = entry;
         link = &entry->next;
+    }
+}
+
+void sl_inbox_take_over(SlInbox *self, SlInbox *from)
+{
+    if (!from->head)
+        return;
+    if (self->tail)
+        self->tail->next = from->head;
+    else
+        self->head = from->head;
+    self->tail = from->tail;
+    self->messages += from->messages;
+    self->message_bytes += from->message_bytes;
+    self->held += from->held;
+    self->held_bytes += from->held_bytes;
+    from->head = from->tail = NULL;
+    from->messages = from->message_bytes = from->held = from->held_bytes = 0;
+}
+
+void sl_inbox_drop_data(SlInbox *self)
+{
+    SlInboxEntry **link = &self->head;
+
+    self->tail = NULL;
+    while (*link) {
+        if ((*link)->kind == SLUICE_KIND_DATA) {
+            drop_at(self, link);
+            continue;
+        }
+        self->tail = *link;
+        link = &(*link)->next;
     }
 }
 

@@ -45,10 +45,17 @@ SluiceStatus sl_inbox_push_media(SlInbox *self, SluiceKind kind, uint32_t genera
 /* 1 while media waits: newer media has to queue behind it. */
 int sl_inbox_has_media(const SlInbox *self);
 
-/* Opens sealed media in order: @open decrypts one packet in place and returns SLUICE_OK, or a status, and the
- * packet is dropped. Opened packets carry @generation. */
-typedef SluiceStatus (*SlInboxOpen)(void *context, SluiceKind kind, uint8_t *data, size_t *len);
-void sl_inbox_open(SlInbox *self, uint32_t generation, SlInboxOpen open, void *context);
+/* Opens sealed media in order: @open decrypts one packet in place, says of which generation it was (never 0) and returns
+ * SLUICE_OK, or a status, and the packet is dropped. */
+typedef SluiceStatus (*SlInboxOpen)(void *context, SluiceKind kind, uint8_t *data, size_t *len,
+                                    uint32_t *generation);
+void sl_inbox_open(SlInbox *self, SlInboxOpen open, void *context);
+
+/* Puts all that waits in @from, early DTLS apart, behind what waits here, whatever the bounds say; @from is empty then. */
+void sl_inbox_take_over(SlInbox *self, SlInbox *from);
+
+/* Drops messages of application data: who sent them will never be known. */
+void sl_inbox_drop_data(SlInbox *self);
 
 /* The oldest message; 0: none. Sealed media is never shown (nor anything behind it). */
 int sl_inbox_peek(const SlInbox *self, SluiceMessage *message);

@@ -18,7 +18,7 @@ static const unsigned char next[SL_LIFECYCLE_STATES][SL_LIFECYCLE_INPUTS] = {
     [CONNECT] = {  CONNECT,   CONNECT, UNVERIF, UP,      FAILED,   CLOSED, FAILED },
     [UNVERIF] = {  UNVERIF,   UNVERIF, UNVERIF, UP,      FAILED,   CLOSED, FAILED },
     [UP]      = {  UP,        UP,      UP,      UP,      MEDIA,    CLOSED, FAILED },
-    [MEDIA]   = {  MEDIA,     MEDIA,   MEDIA,   MEDIA,   MEDIA,    CLOSED, FAILED },
+    [MEDIA]   = {  MEDIA,     MEDIA,   MEDIA,   UP,      MEDIA,    CLOSED, FAILED },
     [CLOSED]  = {  CLOSED,    CLOSED,  CLOSED,  CLOSED,  CLOSED,   CLOSED, CLOSED },
     [FAILED]  = {  FAILED,    FAILED,  FAILED,  FAILED,  FAILED,   FAILED, FAILED },
 };

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 core_sources = \
+	src/core/allowance.c \
+	src/core/allowance.h \
 	src/core/bio-method.c \
 	src/core/bio-method.h \
 	src/core/byte-queue.c \
@@ -28,6 +30,8 @@ core_sources = \
 	src/core/fingerprint.h \
 	src/core/flight.c \
 	src/core/flight.h \
+	src/core/generation-hints.c \
+	src/core/generation-hints.h \
 	src/core/inbox.c \
 	src/core/inbox.h \
 	src/core/lifecycle.c \
@@ -66,10 +70,14 @@ core_sources = \
 	src/core/stream.c \
 	src/core/text.c \
 	src/core/timers.c \
+	src/core/transport-dtls.c \
 	src/core/transport-end-dtls.c \
 	src/core/transport-input.c \
+	src/core/transport-keys.c \
 	src/core/transport-media.c \
 	src/core/transport-output.c \
+	src/core/transport-restart.c \
+	src/core/transport-second.c \
 	src/core/transport-ssrc.c \
 	src/core/transport.c \
 	src/core/transport.h

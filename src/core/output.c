@@ -11,6 +11,7 @@
 struct SlOutputEntry {
     SlOutputEntry *next;
     SlOutputKind kind;
+    uint32_t maker;
     size_t len;
     uint8_t data[];
 };
@@ -102,6 +103,12 @@ static void drop_oldest_alert(SlOutput *self)
 
 SluiceStatus sl_output_push(SlOutput *self, SlOutputKind kind, const uint8_t *data, size_t len)
 {
+    return sl_output_push_of(self, kind, 0, data, len);
+}
+
+SluiceStatus sl_output_push_of(SlOutput *self, SlOutputKind kind, uint32_t maker,
+                               const uint8_t *data, size_t len)
+{
     SlOutputEntry *entry;
 
     if (kind == SL_OUTPUT_DATA && !sl_output_has_room(self, len))
@@ -110,6 +117,7 @@ SluiceStatus sl_output_push(SlOutput *self, SlOutputKind kind, const uint8_t *da
     if (!entry)
         return SLUICE_NO_MEMORY;
     entry->kind = kind;
+    entry->maker = maker;
     entry->len = len;
     if (len)
         memcpy(entry->data, data, len);
@@ -119,7 +127,7 @@ SluiceStatus sl_output_push(SlOutput *self, SlOutputKind kind, const uint8_t *da
     return SLUICE_OK;
 }
 
-void sl_output_drop(SlOutput *self, SlOutputKind kind)
+static void drop(SlOutput *self, SlOutputKind kind, int whose_ever, uint32_t maker)
 {
     SlOutputEntry **link = &self->head;
 
@@ -127,7 +135,7 @@ void sl_output_drop(SlOutput *self, SlOutputKind kind)
     while (*link) {
         SlOutputEntry *entry = *link;
 
-        if (entry->kind == kind) {
+        if (entry->kind == kind && (whose_ever || entry->maker == maker)) {
             *link = entry->next;
             count_out(self, entry);
             free(entry);
@@ -137,6 +145,15 @@ void sl_output_drop(SlOutput *self, SlOutputKind kind)
         }
     }
 }
+
+void sl_output_drop(SlOutput *self, SlOutputKind kind) { drop(self, kind, 1, 0); }
+
+void sl_output_drop_of(SlOutput *self, SlOutputKind kind, uint32_t maker)
+{
+    drop(self, kind, 0, maker);
+}
+
+uint32_t sl_output_maker(const SlOutput *self) { return self->head ? self->head->maker : 0; }
 
 void sl_output_move(SlOutput *self, SlOutput *from)
 {

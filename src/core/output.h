@@ -40,6 +40,13 @@ SluiceStatus sl_output_push(SlOutput *self, SlOutputKind kind, const uint8_t *da
 /* Drops all that waits of one kind. */
 void sl_output_drop(SlOutput *self, SlOutputKind kind);
 
+/* The same for what one of several makers puts in; @maker is any number but 0, which is whoever does not say. */
+SluiceStatus sl_output_push_of(SlOutput *self, SlOutputKind kind, uint32_t maker,
+                               const uint8_t *data, size_t len);
+void sl_output_drop_of(SlOutput *self, SlOutputKind kind, uint32_t maker);
+
+/* Who made the oldest datagram. */
+uint32_t sl_output_maker(const SlOutput *self);
 /* Moves all of @from behind what waits here. */
 void sl_output_move(SlOutput *self, SlOutput *from);
 

@@ -12,21 +12,20 @@
  * lost it asks for it again (RFC 6347 section 4.2.4), for as long as its handshake may take. */
 static int peer_needs_nothing(const SluiceTransport *self, SluiceTime now)
 {
-    const SluiceStats *stats = &self->stats;
-
-    return self->role == SLUICE_ROLE_CLIENT ||
-           stats->rtp_delivered + stats->rtcp_delivered + stats->data_delivered > 0 ||
-           now - stats->finished_at >= self->config->handshake_deadline;
+    return self->role == SLUICE_ROLE_CLIENT || self->media_generation == self->generation ||
+           sl_dtls_messages(self->associations[SL_LIVE]) > 0 ||
+           now - self->stats.finished_at >= self->config->handshake_deadline;
 }
 
 void sl_transport_try_end_dtls(SluiceTransport *self, SluiceTime now)
 {
-    if (!peer_needs_nothing(self, now)) {
+    /* A restart that was on its way goes on; the old association is heard to the end of the overlap. */
+    if (self->second.phase != SL_SECOND_NONE || !peer_needs_nothing(self, now)) {
         self->end_dtls_at = now + LOOK_AGAIN;
         return;
     }
     self->end_dtls_at = SLUICE_TIME_NEVER;
-    sl_dtls_seal_close(self->associations[0], now, &self->farewell);
+    sl_dtls_seal_close(self->associations[SL_LIVE], now, &self->farewell);
     sl_transport_drop_dtls(self);
     sl_transport_enter(self, now, SL_INPUT_DTLS_OVER);
 }
@@ -39,10 +38,11 @@ SluiceStatus sluice_transport_end_dtls(SluiceTransport *self, SluiceTime now)
         return SLUICE_ENDED;
     if (self->config->n_profiles == 0)
         return SLUICE_INVALID_STATE;
-    if (self->state == SLUICE_STATE_MEDIA_ONLY)
-        return SLUICE_OK;
-    if (self->state != SLUICE_STATE_CONNECTED)
+    if (!sl_transport_is_verified(self))
         return SLUICE_NOT_READY;
+    if (self->dtls_given_up)
+        return SLUICE_OK;
+    self->dtls_given_up = 1;
     sl_transport_try_end_dtls(self, now);
     return SLUICE_OK;
 }

@@ -31,9 +31,9 @@ SluiceStatus sluice_transport_send_data(SluiceTransport *self, SluiceTime now, c
     status = require_connected(self);
     if (status != SLUICE_OK)
         return status;
-    if (self->end_dtls_at != SLUICE_TIME_NEVER)
+    if (self->dtls_given_up)
         return SLUICE_INVALID_STATE;
-    if (len > sl_dtls_max_data_size(self->associations[0])) {
+    if (len > sl_dtls_max_data_size(self->associations[SL_LIVE])) {
         self->stats.data_too_large++;
         return SLUICE_TOO_LARGE;
     }
@@ -41,7 +41,7 @@ SluiceStatus sluice_transport_send_data(SluiceTransport *self, SluiceTime now, c
         self->stats.data_refused++;
         return SLUICE_WOULD_BLOCK;
     }
-    status = sl_dtls_send(self->associations[0], now, data, len);
+    status = sl_dtls_send(self->associations[SL_LIVE], now, data, len);
     if (status != SLUICE_OK) {
         sl_transport_after_dtls(self, now, SL_DTLS_DEAD);
         return SLUICE_ENDED;
@@ -52,7 +52,8 @@ SluiceStatus sluice_transport_send_data(SluiceTransport *self, SluiceTime now, c
 
 size_t sluice_transport_max_data_size(const SluiceTransport *self)
 {
-    return self && self->associations[0] ? sl_dtls_max_data_size(self->associations[0]) : 0;
+    return self && self->associations[SL_LIVE] ? sl_dtls_max_data_size(self->associations[SL_LIVE])
+                                               : 0;
 }
 
 int sluice_transport_peek_output(SluiceTransport *self, const uint8_t **data, size_t *len)
@@ -62,33 +63,46 @@ int sluice_transport_peek_output(SluiceTransport *self, const uint8_t **data, si
     return self && data && len && sl_output_peek(&self->output, &kind, data, len);
 }
 
-static void refused_for_size(SluiceTransport *self, SluiceTime now, SlOutputKind kind, size_t len)
+static void cut_smaller(SluiceTransport *self, SluiceTime now, uint32_t maker, size_t len)
+{
+    SlDtls *live = self->associations[SL_LIVE], *second = self->associations[SL_SECOND];
+
+    if (live && sl_dtls_maker(live) == maker)
+        sl_transport_after_dtls(self, now, sl_dtls_too_big(live, now, len));
+    else if (second && sl_dtls_maker(second) == maker)
+        sl_second_after_dtls(self, now, sl_dtls_too_big(second, now, len));
+}
+
+static void refused_for_size(SluiceTransport *self, SluiceTime now, SlOutputKind kind,
+                             uint32_t maker, size_t len)
 {
     SluiceEvent event = {.type = SLUICE_EVENT_DATA_TOO_BIG, .time = now, .u.size = len};
 
     self->stats.output_too_big++;
     if (kind == SL_OUTPUT_DATA)
         sl_event_queue_push(&self->events, &event);
-    else if (kind == SL_OUTPUT_FLIGHT && self->associations[0])
-        sl_transport_after_dtls(self, now, sl_dtls_too_big(self->associations[0], now, len));
+    else if (kind == SL_OUTPUT_FLIGHT)
+        cut_smaller(self, now, maker, len);
 }
 
 SluiceStatus sluice_transport_pop_output(SluiceTransport *self, SluiceTime now, SluiceSent how)
 {
     SlOutputKind kind;
     const uint8_t *data;
+    uint32_t maker;
     size_t len;
 
     if (!self || (unsigned)how > SLUICE_SEND_FAILED)
         return SLUICE_INVALID_ARGUMENT;
     if (!sl_output_peek(&self->output, &kind, &data, &len))
         return SLUICE_INVALID_STATE;
+    maker = sl_output_maker(&self->output);
     sl_output_pop(&self->output);
     if (how == SLUICE_SENT) {
         self->stats.packets_sent++;
         self->stats.bytes_sent += len;
     } else if (how == SLUICE_SEND_TOO_BIG) {
-        refused_for_size(self, now, kind, len);
+        refused_for_size(self, now, kind, maker, len);
     } else {
         self->stats.output_failed++;
     }
@@ -190,5 +204,5 @@ SluiceStatus sluice_transport_export(SluiceTransport *self, const char *label,
     status = require_connected(self);
     if (status != SLUICE_OK)
         return status;
-    return sl_dtls_export(self->associations[0], label, context, context_len, out, out_len);
+    return sl_dtls_export(self->associations[SL_LIVE], label, context, context_len, out, out_len);
 }

@@ -9,6 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Enough for a peer that tries again while a hundred forged ClientHellos a second come, too. */
+#define CHALLENGE_INTERVAL (20 * SLUICE_MILLISECOND)
+#define CHALLENGE_BURST 10
+
 SluiceTransport *sluice_transport_new(SluiceConfig *config)
 {
     SSL_CTX *ctx = config ? sl_config_freeze(config, sl_dtls_install) : NULL;
@@ -28,6 +32,10 @@ SluiceTransport *sluice_transport_new(SluiceConfig *config)
     self->ctx = ctx;
     self->deadline = SLUICE_TIME_NEVER;
     self->end_dtls_at = SLUICE_TIME_NEVER;
+    self->second.deadline = SLUICE_TIME_NEVER;
+    self->restart.deadline = SLUICE_TIME_NEVER;
+    self->challenged_at = SLUICE_TIME_NEVER;
+    sl_allowance_init(&self->challenges, CHALLENGE_INTERVAL, CHALLENGE_BURST);
     self->stats.started_at = SLUICE_TIME_NEVER;
     self->stats.finished_at = SLUICE_TIME_NEVER;
     self->stats.connected_at = SLUICE_TIME_NEVER;
@@ -39,19 +47,23 @@ SluiceTransport *sluice_transport_new(SluiceConfig *config)
     return self;
 }
 
-static void drop_associations(SluiceTransport *self)
+void sl_transport_drop_association(SluiceTransport *self, int place)
 {
-    for (size_t i = 0; i < 2; i++) {
-        sl_dtls_free(self->associations[i]);
-        self->associations[i] = NULL;
-    }
+    SlDtls *association = self->associations[place];
+
+    if (!association)
+        return;
+    sl_output_drop_of(&self->output, SL_OUTPUT_FLIGHT, sl_dtls_maker(association));
+    sl_dtls_free(association);
+    self->associations[place] = NULL;
 }
 
 void sluice_transport_free(SluiceTransport *self)
 {
     if (!self)
         return;
-    drop_associations(self);
+    sl_second_clear(self);
+    sl_dtls_free(self->associations[SL_LIVE]);
     OPENSSL_free(self->peer_der);
     sl_srtp_free(self->srtp);
     sl_output_cleanup(&self->output);
@@ -98,12 +110,14 @@ void sl_transport_enter(SluiceTransport *self, SluiceTime now, SlLifecycleInput 
 /* What DTLS has to say of the end; where it was given up before, it has said it. */
 static void note_end(SluiceTransport *self)
 {
-    if (self->state == SLUICE_STATE_MEDIA_ONLY)
+    SlDtls *live = self->associations[SL_LIVE];
+
+    if (!live && sl_transport_is_verified(self))
         return;
     memset(&self->end, 0, sizeof self->end);
     self->end.alert = -1;
-    if (self->associations[0]) {
-        sl_dtls_get_end(self->associations[0], &self->end);
+    if (live) {
+        sl_dtls_get_end(live, &self->end);
     } else if (self->stats.hello_verify_requests) { /* made without one */
         self->end.last_flight_sent = 2;
         self->end.last_flight_received = 1;
@@ -113,13 +127,14 @@ static void note_end(SluiceTransport *self)
 void sl_transport_drop_dtls(SluiceTransport *self)
 {
     note_end(self);
-    drop_associations(self);
+    sl_transport_drop_association(self, SL_LIVE);
 }
 
 /* The end: keys go, timers stop, what the application has been promised stays. */
-static void end(SluiceTransport *self, SluiceTime now, SluiceEndReason reason)
+void sl_transport_end(SluiceTransport *self, SluiceTime now, SluiceEndReason reason)
 {
     int in_order = reason == SLUICE_END_LOCAL_CLOSE || reason == SLUICE_END_CLOSE_NOTIFY;
+    SlDtls *live = self->associations[SL_LIVE];
     SlSrtp *srtp;
 
     if (sl_transport_has_ended(self))
@@ -128,11 +143,13 @@ static void end(SluiceTransport *self, SluiceTime now, SluiceEndReason reason)
     self->end.reason = reason;
     self->end.phase = self->state;
     self->end.role = self->role;
+    sl_second_clear(self);
+    self->restart.announced = 0;
     /* Half a handshake is of no use to anyone; but a last flight goes before the close_notify that needs it. */
-    if (!sl_transport_is_verified(self) &&
-        (!self->associations[0] || !sl_dtls_is_finished(self->associations[0])))
+    if (live ? !sl_dtls_is_finished(live) : !sl_transport_is_verified(self))
         sl_output_drop(&self->output, SL_OUTPUT_FLIGHT);
-    drop_associations(self);
+    sl_dtls_free(live);
+    self->associations[SL_LIVE] = NULL;
     /* Not freed here: the application may be looking at the oldest message as it closes. */
     self->messages_dropped = reason == SLUICE_END_LOCAL_CLOSE || !sl_transport_is_verified(self);
     pthread_mutex_lock(&self->send_lock);
@@ -149,73 +166,26 @@ static void end(SluiceTransport *self, SluiceTime now, SluiceEndReason reason)
                sluice_end_reason_name(reason), self->end.openssl_reason);
 }
 
+/* The peer of a candidate may listen to that one alone. */
+static void close_dtls(SluiceTransport *self, SluiceTime now)
+{
+    if (self->associations[SL_LIVE])
+        sl_dtls_close(self->associations[SL_LIVE], now);
+    if (self->second.phase == SL_SECOND_CANDIDATE)
+        sl_dtls_close(self->associations[SL_SECOND], now);
+}
+
 void sl_transport_fail(SluiceTransport *self, SluiceTime now, SluiceEndReason reason)
 {
     /* Where a connection stands already its end is told; before, DTLS has told it or has no means to. */
-    if (self->associations[0])
-        sl_dtls_close(self->associations[0], now);
-    end(self, now, reason);
-}
-
-/* SRTP keys of the association, as RFC 5764 section 4.2 cuts them. */
-static SluiceStatus derive_keys(SluiceTransport *self, SluiceSrtpKeys *keys)
-{
-    uint8_t material[2 * (32 + 14)];
-    SluiceStatus status;
-    size_t len;
-
-    memset(keys, 0, sizeof *keys);
-    keys->profile = sl_dtls_profile(self->associations[0]);
-    keys->generation = self->generation;
-    if (!sl_srtp_key_lengths(keys->profile, &keys->key_len, &keys->salt_len))
-        return SLUICE_INTERNAL;
-    len = 2 * (keys->key_len + keys->salt_len);
-    status = sl_dtls_export(self->associations[0], "EXTRACTOR-dtls_srtp", NULL, 0, material, len);
-    if (status != SLUICE_OK)
-        return status;
-    sl_srtp_split_keys(self->role, material, keys);
-    OPENSSL_cleanse(material, sizeof material);
-    return SLUICE_OK;
-}
-
-SluiceStatus sluice_transport_get_srtp_keys(SluiceTransport *self, SluiceSrtpKeys *keys)
-{
-    if (!self || !keys)
-        return SLUICE_INVALID_ARGUMENT;
-    if (sl_transport_has_ended(self))
-        return SLUICE_ENDED;
-    if (self->state == SLUICE_STATE_MEDIA_ONLY || self->config->n_profiles == 0)
-        return SLUICE_INVALID_STATE;
-    if (self->state != SLUICE_STATE_CONNECTED)
-        return SLUICE_NOT_READY;
-    return derive_keys(self, keys);
-}
-
-static SluiceStatus make_srtp(SluiceTransport *self)
-{
-    SluiceSrtpKeys keys;
-    SlSrtp *srtp = NULL;
-    SluiceStatus status;
-
-    if (self->config->n_profiles == 0)
-        return SLUICE_OK;
-    status = derive_keys(self, &keys);
-    if (status == SLUICE_OK)
-        status = sl_srtp_new(&keys, self->config->replay_window, self->config->ssrc_limit,
-                             &self->stats, &srtp);
-    OPENSSL_cleanse(&keys, sizeof keys);
-    if (status != SLUICE_OK)
-        return status;
-    pthread_mutex_lock(&self->send_lock);
-    self->srtp = srtp;
-    pthread_mutex_unlock(&self->send_lock);
-    sl_inbox_open(&self->inbox, self->generation, sl_transport_open_media, self);
-    return SLUICE_OK;
+    close_dtls(self, now);
+    sl_transport_end(self, now, reason);
 }
 
 /* Finished, and perhaps verified: the one gate between the handshake and everything else. */
 static void verify(SluiceTransport *self, SluiceTime now)
 {
+    SlSrtp *srtp = NULL;
     SluiceStatus status;
     int match;
 
@@ -230,7 +200,8 @@ static void verify(SluiceTransport *self, SluiceTime now)
         sl_transport_fail(self, now, SLUICE_END_FINGERPRINT_MISMATCH);
         return;
     }
-    status = match < 0 ? SLUICE_NO_MEMORY : make_srtp(self);
+    status = match < 0 ? SLUICE_NO_MEMORY
+                       : sl_transport_make_srtp(self, self->associations[SL_LIVE], &srtp);
     if (status != SLUICE_OK) {
         sl_transport_fail(self, now,
                           status == SLUICE_NO_MEMORY ? SLUICE_END_NO_MEMORY : SLUICE_END_PROTOCOL);
@@ -238,6 +209,7 @@ static void verify(SluiceTransport *self, SluiceTime now)
     }
     self->deadline = SLUICE_TIME_NEVER;
     self->stats.connected_at = now;
+    sl_transport_use_keys(self, now, srtp);
     sl_transport_enter(self, now, SL_INPUT_VERIFIED);
 }
 
@@ -245,11 +217,13 @@ void sl_transport_after_dtls(SluiceTransport *self, SluiceTime now, SlDtlsResult
 {
     SluiceEnd why;
 
+    if (self->state == SLUICE_STATE_CONNECTING && sl_dtls_is_finished(self->associations[SL_LIVE]))
+        sl_dtls_note_parameters(self->associations[SL_LIVE]);
     /* A message and close_notify may come in one datagram: first what was finished, then the end. */
     if (self->state == SLUICE_STATE_CONNECTING && result != SL_DTLS_DEAD &&
-        sl_dtls_is_finished(self->associations[0])) {
+        sl_dtls_is_finished(self->associations[SL_LIVE])) {
         self->stats.finished_at = now;
-        sl_dtls_take_peer_der(self->associations[0], &self->peer_der, &self->peer_der_len);
+        sl_dtls_take_peer_der(self->associations[SL_LIVE], &self->peer_der, &self->peer_der_len);
         verify(self, now);
     }
     if (sl_transport_has_ended(self))
@@ -258,21 +232,18 @@ void sl_transport_after_dtls(SluiceTransport *self, SluiceTime now, SlDtlsResult
     case SL_DTLS_OK:
         break;
     case SL_DTLS_CLOSED:
-        end(self, now, SLUICE_END_CLOSE_NOTIFY);
+        sl_transport_end(self, now, SLUICE_END_CLOSE_NOTIFY);
         break;
     case SL_DTLS_OVER:
-        if (self->state == SLUICE_STATE_CONNECTED && self->srtp) {
-            sl_transport_drop_dtls(self);
-            self->end_dtls_at = SLUICE_TIME_NEVER;
+        if (self->state == SLUICE_STATE_CONNECTED && self->srtp)
             sl_transport_enter(self, now, SL_INPUT_DTLS_OVER);
-        } else {
-            end(self, now, SLUICE_END_ALERT_RECEIVED);
-        }
+        else
+            sl_transport_end(self, now, SLUICE_END_ALERT_RECEIVED);
         break;
     case SL_DTLS_DEAD:
         memset(&why, 0, sizeof why);
-        sl_dtls_get_end(self->associations[0], &why);
-        end(self, now, why.reason);
+        sl_dtls_get_end(self->associations[SL_LIVE], &why);
+        sl_transport_end(self, now, why.reason);
         break;
     }
 }
@@ -281,15 +252,14 @@ void sl_transport_after_dtls(SluiceTransport *self, SluiceTime now, SlDtlsResult
 
 int sl_transport_associate(SluiceTransport *self, SluiceTime now, SluiceRole role)
 {
-    const SlDtlsSinks sinks = {&self->output, &self->inbox, &self->events,
-                               &self->stats,  &self->offer, self->id};
+    const SlDtlsSinks sinks = {&self->output, &self->inbox, &self->events, &self->stats,
+                               &self->offer,  self->id,     ++self->made};
 
-    self->generation++;
-    self->associations[0] = sl_dtls_new(self->config, self->ctx, role, self->rtt, self->generation,
-                                        &self->identity, &sinks);
-    if (!self->associations[0])
-        end(self, now, SLUICE_END_NO_MEMORY);
-    return self->associations[0] != NULL;
+    self->associations[SL_LIVE] = sl_dtls_new(self->config, self->ctx, role, self->rtt,
+                                              self->generation + 1, &self->identity, &sinks);
+    if (!self->associations[SL_LIVE])
+        sl_transport_end(self, now, SLUICE_END_NO_MEMORY);
+    return self->associations[SL_LIVE] != NULL;
 }
 
 void sl_transport_connect_as(SluiceTransport *self, SluiceTime now, SluiceRole role)
@@ -300,7 +270,7 @@ void sl_transport_connect_as(SluiceTransport *self, SluiceTime now, SluiceRole r
     sl_transport_enter(self, now, SL_INPUT_START);
 }
 
-static SluiceStatus status_now(const SluiceTransport *self)
+SluiceStatus sl_transport_status(const SluiceTransport *self)
 {
     if (!sl_transport_has_ended(self))
         return SLUICE_OK;
@@ -309,10 +279,14 @@ static SluiceStatus status_now(const SluiceTransport *self)
 
 SluiceStatus sluice_transport_start(SluiceTransport *self, SluiceTime now, SluiceRole role)
 {
+    SluiceStatus status;
+
     if (!self || (unsigned)role > SLUICE_ROLE_SERVER)
         return SLUICE_INVALID_ARGUMENT;
     if (sl_transport_has_ended(self))
         return SLUICE_ENDED;
+    if (sl_restart_name_role(self, now, role, &status))
+        return status;
     if (self->role_named || (role == SLUICE_ROLE_AUTO && self->state != SLUICE_STATE_NEW))
         return SLUICE_INVALID_STATE;
     if (self->role != SLUICE_ROLE_AUTO) { /* a ClientHello came first */
@@ -326,9 +300,9 @@ SluiceStatus sluice_transport_start(SluiceTransport *self, SluiceTime now, Sluic
         sl_transport_connect_as(self, now, role);
     }
     if (role == SLUICE_ROLE_CLIENT && sl_transport_associate(self, now, role))
-        sl_transport_after_dtls(self, now, sl_dtls_start(self->associations[0], now));
+        sl_transport_after_dtls(self, now, sl_dtls_start(self->associations[SL_LIVE], now));
     sl_transport_replay_early(self, now);
-    return status_now(self);
+    return sl_transport_status(self);
 }
 
 SluiceStatus sluice_transport_set_path_validated(SluiceTransport *self, SluiceTime now,
@@ -346,8 +320,9 @@ SluiceStatus sluice_transport_set_rtt(SluiceTransport *self, SluiceTime rtt)
     if (!self || rtt < 0)
         return SLUICE_INVALID_ARGUMENT;
     self->rtt = rtt;
-    if (self->associations[0])
-        sl_dtls_set_rtt(self->associations[0], rtt);
+    for (int place = 0; place < 2; place++)
+        if (self->associations[place])
+            sl_dtls_set_rtt(self->associations[place], rtt);
     return SLUICE_OK;
 }
 
@@ -355,19 +330,18 @@ SluiceStatus sluice_transport_set_remote_fingerprints(SluiceTransport *self, Slu
                                                       const SluiceFingerprint *fingerprints,
                                                       size_t n_fingerprints)
 {
-    SlPeerIdentity identity = {.n = n_fingerprints};
+    SlPeerIdentity identity;
+    SluiceStatus status;
 
-    if (!self || !fingerprints || !n_fingerprints || n_fingerprints > SLUICE_FINGERPRINTS_MAX)
+    if (!self || !n_fingerprints)
         return SLUICE_INVALID_ARGUMENT;
-    for (size_t i = 0; i < n_fingerprints; i++)
-        if (!sl_fingerprint_valid(&fingerprints[i]))
-            return SLUICE_INVALID_ARGUMENT;
-    if (sl_transport_has_ended(self))
+    status = sl_transport_read_identity(self, fingerprints, n_fingerprints, &identity);
+    if (sl_transport_has_ended(self) && status == SLUICE_OK)
         return SLUICE_ENDED;
-    memcpy(identity.list, fingerprints, n_fingerprints * sizeof *fingerprints);
-    identity.n = sl_fingerprints_strongest(identity.list, identity.n, self->config->allow_sha1);
-    if (identity.n == 0)
-        return SLUICE_INVALID_ARGUMENT;
+    if (status != SLUICE_OK)
+        return status;
+    if (sl_restart_name_identity(self, now, &identity, &status))
+        return status;
     if (self->identity.n)
         return sl_fingerprints_equal(self->identity.list, self->identity.n, identity.list,
                                      identity.n)
@@ -388,8 +362,12 @@ SluiceTime sluice_transport_next_timeout(const SluiceTransport *self)
     if (!self)
         return SLUICE_TIME_NEVER;
     due = self->end_dtls_at < self->deadline ? self->end_dtls_at : self->deadline;
-    if (self->associations[0] && sl_dtls_next_timeout(self->associations[0]) < due)
-        due = sl_dtls_next_timeout(self->associations[0]);
+    if (self->associations[SL_LIVE] && sl_dtls_next_timeout(self->associations[SL_LIVE]) < due)
+        due = sl_dtls_next_timeout(self->associations[SL_LIVE]);
+    if (sl_second_next_timeout(self) < due)
+        due = sl_second_next_timeout(self);
+    if (sl_restart_next_timeout(self) < due)
+        due = sl_restart_next_timeout(self);
     return due;
 }
 
@@ -398,7 +376,7 @@ static SluiceEndReason deadline_reason(const SluiceTransport *self)
 {
     if (self->state == SLUICE_STATE_UNVERIFIED)
         return SLUICE_END_UNVERIFIED_DEADLINE;
-    if (self->associations[0] && sl_dtls_believe_evidence(self->associations[0]))
+    if (self->associations[SL_LIVE] && sl_dtls_believe_evidence(self->associations[SL_LIVE]))
         return SLUICE_END_ALERT_RECEIVED;
     return self->stats.client_hellos_at_client && self->stats.flights_received == 0
                ? SLUICE_END_ROLE_CONFLICT
@@ -413,11 +391,16 @@ SluiceStatus sluice_transport_handle_timeout(SluiceTransport *self, SluiceTime n
         return SLUICE_ENDED;
     if (self->deadline <= now)
         sl_transport_fail(self, now, deadline_reason(self));
-    else if (self->associations[0])
-        sl_transport_after_dtls(self, now, sl_dtls_handle_timeout(self->associations[0], now));
+    else if (self->associations[SL_LIVE])
+        sl_transport_after_dtls(self, now,
+                                sl_dtls_handle_timeout(self->associations[SL_LIVE], now));
+    if (!sl_transport_has_ended(self))
+        sl_second_handle_timeout(self, now);
+    if (!sl_transport_has_ended(self))
+        sl_restart_handle_timeout(self, now);
     if (self->end_dtls_at <= now)
         sl_transport_try_end_dtls(self, now);
-    return status_now(self);
+    return sl_transport_status(self);
 }
 
 SluiceStatus sluice_transport_close(SluiceTransport *self, SluiceTime now)
@@ -426,10 +409,8 @@ SluiceStatus sluice_transport_close(SluiceTransport *self, SluiceTime now)
         return SLUICE_INVALID_ARGUMENT;
     if (sl_transport_has_ended(self))
         return SLUICE_OK;
-    if (self->associations[0])
-        sl_dtls_close(self->associations[0], now);
-    else
-        sl_output_move(&self->output, &self->farewell);
-    end(self, now, SLUICE_END_LOCAL_CLOSE);
+    close_dtls(self, now);
+    sl_output_move(&self->output, &self->farewell);
+    sl_transport_end(self, now, SLUICE_END_LOCAL_CLOSE);
     return SLUICE_OK;
 }

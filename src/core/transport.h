@@ -2,12 +2,16 @@
 #ifndef SL_TRANSPORT_H
 #define SL_TRANSPORT_H
 
-/* The component for one 5-tuple. transport.c is its life, transport-input.c what comes in, transport-media.c the media
- * that goes out and many packets at once, transport-output.c what else goes out. */
+/* The component for one 5-tuple. transport.c is its life, transport-input.c what comes in, transport-dtls.c the DTLS of
+ * that, transport-media.c the media that goes out and many packets at once, transport-output.c what else goes out,
+ * transport-ssrc.c what is said of SSRCs, transport-keys.c the keys of one generation or two, transport-second.c the
+ * association beside the live one, transport-restart.c how one comes to be there. */
 
 #include <sluice/transport.h>
 
+#include "allowance.h"
 #include "dtls.h"
+#include "generation-hints.h"
 #include "lifecycle.h"
 #include "srtp.h"
 
@@ -19,6 +23,40 @@
 /* Of the copy that media at an odd address is decrypted in. */
 #define SL_SCRATCH 65536
 
+/* The places of associations. */
+enum { SL_LIVE = 0, SL_SECOND = 1 };
+
+/* What stands in the second place (RFC 6347 section 4.2.8). */
+typedef enum {
+    SL_SECOND_NONE,
+    SL_SECOND_ATTEMPT,    /* its handshake runs */
+    SL_SECOND_UNVERIFIED, /* finished, but who the peer must be is not known yet */
+    SL_SECOND_CANDIDATE, /* verified: what comes under its keys is taken. The live one still speaks */
+    SL_SECOND_OLD /* what was live: what is under way under its keys is taken. It speaks no more */
+} SlSecondPhase;
+
+typedef struct {
+    SlSecondPhase phase;
+    SluiceTime since, deadline; /* of the phase */
+    SluiceTime last_flight_at;  /* of a candidate: when ours was sent, the first time or again */
+    SluiceTime
+        live_heard_at; /* while it waits: when something came under the live one's keys, or NEVER */
+    SlSrtp *srtp;      /* of a candidate or an old one; inbound only */
+    SlInbox inbox;     /* what came under its keys before it was verified */
+    SluicePeerOffer offer;
+    uint8_t *peer_der;
+    size_t peer_der_len;
+} SlSecond;
+
+/* A restart that was announced. */
+typedef struct {
+    int announced;
+    SluiceRole role;         /* AUTO: not named yet */
+    SlPeerIdentity identity; /* n is 0 until it is known */
+    int reason;              /* why the last attempt came to nothing, 0: there was none */
+    SluiceTime deadline;     /* NEVER: an association's own counts, or nothing is announced */
+} SlRestart;
+
 struct SluiceTransport {
     uint64_t id;
     SluiceConfig *config;
@@ -29,16 +67,25 @@ struct SluiceTransport {
     int role_named;  /* by the caller */
     int path_validated;
     SluiceTime rtt;
-    SluiceTime deadline; /* of the handshake, or of the fingerprint; NEVER: none */
+    SluiceTime deadline;    /* of the handshake, or of the fingerprint; NEVER: none */
     SluiceTime received_at; /* the last datagram */
+    int dtls_given_up;      /* said by the caller: neither data nor a restart will be wanted */
     SluiceTime
-        end_dtls_at; /* when to look again whether DTLS can be given up; NEVER: nobody wants it to */
+        end_dtls_at; /* when to look again whether it can go; NEVER: it has, or nobody wants it to */
     SlOutput farewell; /* a close_notify that was sealed before DTLS was given up */
     uint8_t cookie_secret[SL_COOKIE_SECRET];
 
-    /* The live association, and the place of a second one that has to prove itself first (RFC 6347 section 4.2.8). */
+    /* The live association, and one that has to prove itself first, or has been replaced. */
     SlDtls *associations[2];
-    uint32_t generation; /* of keys; the first is 1 */
+    SlSecond second;
+    SlRestart restart;
+    uint32_t made;             /* associations */
+    SlAllowance challenges;    /* HelloVerifyRequests beside an association */
+    SluiceTime challenged_at;  /* the last of them, or NEVER */
+    uint32_t generation;       /* of the live one's keys; the first is 1 */
+    uint32_t media_generation; /* of the packet that was decrypted last */
+    SlGenerationHints hints;
+    uint32_t media_opened; /* the newest generation of what was decrypted in the call that runs */
     SlPeerIdentity identity;
     uint8_t *peer_der; /* the certificate of the peer, from Finished on */
     size_t peer_der_len;
@@ -51,11 +98,12 @@ struct SluiceTransport {
     SluiceEnd end;
     int messages_dropped; /* by the end: what waits is not shown any more */
     SluiceStatus opened;  /* what came of the held packet that was opened last */
-    uint8_t *scratch;     /* for media at odd addresses, made when it is first needed */
+    uint8_t *
+        scratch; /* for media at odd addresses, or that may have come under one of two keys; made when first needed */
 
     /* protect() comes from any thread. The owner's thread changes what the lock guards only while it holds it. */
     pthread_mutex_t send_lock;
-    SlSrtp *srtp; /* guarded, but for the inbound side */
+    SlSrtp *srtp; /* of the live association; guarded, but for the inbound side */
     uint64_t rtp_protected, rtcp_protected, protected_bytes, protect_failed; /* guarded */
     int ended;                                                               /* guarded */
 };
@@ -71,16 +119,21 @@ int sl_transport_associate(SluiceTransport *self, SluiceTime now, SluiceRole rol
 /* Gives a role and starts the deadline. */
 void sl_transport_connect_as(SluiceTransport *self, SluiceTime now, SluiceRole role);
 
-void sl_transport_fail(SluiceTransport *self, SluiceTime now, SluiceEndReason reason);
-
 /* Enters the state that follows @input, and tells. */
 void sl_transport_enter(SluiceTransport *self, SluiceTime now, SlLifecycleInput input);
+void sl_transport_end(SluiceTransport *self, SluiceTime now, SluiceEndReason reason);
+void sl_transport_fail(SluiceTransport *self, SluiceTime now, SluiceEndReason reason);
 
 /* In transport-end-dtls.c: gives DTLS up once the peer needs nothing of it any more. */
 void sl_transport_try_end_dtls(SluiceTransport *self, SluiceTime now);
 
 /* What is known of the live association's end, then frees it. Media goes on. */
 void sl_transport_drop_dtls(SluiceTransport *self);
+/* Frees the association in a place, with what it has not sent of its flight. */
+void sl_transport_drop_association(SluiceTransport *self, int place);
+
+/* SLUICE_OK, or how the transport has ended. */
+SluiceStatus sl_transport_status(const SluiceTransport *self);
 
 static inline int sl_transport_has_ended(const SluiceTransport *self)
 {
@@ -92,12 +145,115 @@ static inline int sl_transport_is_verified(const SluiceTransport *self)
     return self->state == SLUICE_STATE_CONNECTED || self->state == SLUICE_STATE_MEDIA_ONLY;
 }
 
-/* In transport-input.c */
+/* 1 if the handshake of the live association is finished: another one has to prove itself beside it. */
+static inline int sl_transport_is_established(const SluiceTransport *self)
+{
+    return self->state == SLUICE_STATE_UNVERIFIED || sl_transport_is_verified(self);
+}
+
+/* In transport-dtls.c */
+
+/* One datagram of DTLS. */
+SluiceStatus sl_transport_receive_dtls(SluiceTransport *self, SluiceTime now, const uint8_t *data,
+                                       size_t len);
 
 /* Gives early DTLS its turn. */
 void sl_transport_replay_early(SluiceTransport *self, SluiceTime now);
 
+/* What may pass of a datagram for an association of @role; its records are counted. 0: nothing, and *status says how it
+ * was dropped. @place: of the association, or -1: there is none yet. */
+size_t sl_transport_guard(SluiceTransport *self, SluiceRole role, int place, const uint8_t *data,
+                          size_t len, uint8_t *passed, SluiceStatus *status);
+
+/* What has passed, into the association of a place. @hello: the cookie it brought has been checked, else NULL. */
+SluiceStatus sl_transport_feed(SluiceTransport *self, SluiceTime now, int place, uint8_t *passed,
+                               size_t n, const SlClientHello *hello);
+
+/* Answers a ClientHello with a HelloVerifyRequest. */
+SluiceStatus sl_transport_ask_for_cookie(SluiceTransport *self, SluiceTime now,
+                                         const SlClientHello *hello);
+
+/* Tells an event of a flight that no association has. */
+void sl_transport_tell_flight(SluiceTransport *self, SluiceTime now, SluiceDirection direction,
+                              const uint8_t *data, size_t len);
+
+SluiceStatus sl_transport_drop_unexpected(SluiceTransport *self);
+
+/* In transport-keys.c */
+
+/* The SRTP of a finished association, whose keys will be of @generation. *@out is NULL on a data-only transport. */
+SluiceStatus sl_transport_make_srtp(SluiceTransport *self, SlDtls *association, SlSrtp **out);
+
+/* Takes the keys of the live association into use, and tells. */
+void sl_transport_use_keys(SluiceTransport *self, SluiceTime now, SlSrtp *srtp);
+
+/* Opens one packet in place, whichever generation it is of. */
+SluiceStatus sl_transport_unprotect(SluiceTransport *self, SluiceKind kind, uint8_t *data,
+                                    size_t *len, uint32_t *generation);
+
 /* Opens one packet of held media and counts it (SlInboxOpen). */
-SluiceStatus sl_transport_open_media(void *transport, SluiceKind kind, uint8_t *data, size_t *len);
+SluiceStatus sl_transport_open_media(void *transport, SluiceKind kind, uint8_t *data, size_t *len,
+                                     uint32_t *generation);
+
+/* In transport-second.c */
+
+/* Makes an association of @role in the second place, which is cleared first. NULL: no memory. */
+SlDtls *sl_second_begin(SluiceTransport *self, SluiceTime now, SluiceRole role);
+
+/* Frees what is in the second place. */
+void sl_second_clear(SluiceTransport *self);
+
+/* What has to follow a call into the second association. */
+void sl_second_after_dtls(SluiceTransport *self, SluiceTime now, SlDtlsResult result);
+
+/* The peer's identity has become known. */
+void sl_second_verify(SluiceTransport *self, SluiceTime now);
+
+/* Something came under the keys of the live association: its peer still speaks by that. */
+void sl_second_heard_live(SluiceTransport *self, SluiceTime now);
+
+/* Something came under a candidate's keys: now it is the live one. */
+void sl_second_promote(SluiceTransport *self, SluiceTime now);
+
+/* It has come to nothing. */
+void sl_second_fail(SluiceTransport *self, SluiceTime now, SluiceEndReason reason);
+
+SluiceTime sl_second_next_timeout(const SluiceTransport *self);
+void sl_second_handle_timeout(SluiceTransport *self, SluiceTime now);
+
+/* 1 if media that no keys open may be of this association, whose peer may have its keys already. */
+int sl_second_may_own_media(const SluiceTransport *self);
+
+/* In transport-restart.c */
+
+/* A ClientHello that none of the associations has begun with. */
+SluiceStatus sl_transport_meet_hello(SluiceTransport *self, SluiceTime now, const uint8_t *data,
+                                     size_t len);
+
+/* Makes the association of a ClientHello that may have one: beside a live association, or in the place of one that is not
+ * finished. Who brings a cookie is there, and it is not the one who began that. */
+SluiceStatus sl_transport_answer_hello(SluiceTransport *self, SluiceTime now,
+                                       const SlClientHello *hello, int has_cookie, uint8_t *passed,
+                                       size_t n);
+
+/* Who the peer of a new association must be. */
+const SlPeerIdentity *sl_transport_expected(const SluiceTransport *self);
+
+/* What is announced has ended: with a new generation (0) or because of @reason. */
+void sl_restart_over(SluiceTransport *self, SluiceTime now, int reason);
+
+SluiceTime sl_restart_next_timeout(const SluiceTransport *self);
+void sl_restart_handle_timeout(SluiceTransport *self, SluiceTime now);
+
+/* The role and the identity of an announced restart, named later. 1: it was for that. */
+int sl_restart_name_role(SluiceTransport *self, SluiceTime now, SluiceRole role,
+                         SluiceStatus *status);
+int sl_restart_name_identity(SluiceTransport *self, SluiceTime now, const SlPeerIdentity *identity,
+                             SluiceStatus *status);
+
+/* Reads fingerprints; of @n 0 nobody in particular. */
+SluiceStatus sl_transport_read_identity(const SluiceTransport *self,
+                                        const SluiceFingerprint *fingerprints, size_t n,
+                                        SlPeerIdentity *out);
 
 #endif

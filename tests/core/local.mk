@@ -4,6 +4,7 @@
 core_tests =
 if HAVE_CMOCKA
 core_tests += \
+	tests/core/test-allowance \
 	tests/core/test-bio-method \
 	tests/core/test-byte-queue \
 	tests/core/test-certificate \
@@ -18,6 +19,7 @@ core_tests += \
 	tests/core/test-event-queue \
 	tests/core/test-fingerprint \
 	tests/core/test-flight \
+	tests/core/test-generation-hints \
 	tests/core/test-inbox \
 	tests/core/test-lifecycle \
 	tests/core/test-output \

@@ -123,6 +123,21 @@ static void test_latest_state_survives(void **state)
     assert_true(seen);
 }
 
+/* New keys and a restart that failed are acted upon, too. */
+static void test_keys_are_kept(void **state)
+{
+    SlEventQueue q = {.count = 0};
+
+    (void)state;
+    push(&q, SLUICE_EVENT_GENERATION, 1);
+    push(&q, SLUICE_EVENT_RESTART_FAILED, 2);
+    for (SluiceTime i = 0; i < 100; i++)
+        push(&q, SLUICE_EVENT_FLIGHT, 100 + i);
+    expect(&q, SLUICE_EVENT_GENERATION, 1);
+    expect(&q, SLUICE_EVENT_RESTART_FAILED, 2);
+    assert_int_equal(q.lost, 102 - SL_EVENTS_MAX);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -131,6 +146,7 @@ int main(void)
         cmocka_unit_test(test_overflow_spares_states),
         cmocka_unit_test(test_states_only_lose_the_oldest),
         cmocka_unit_test(test_latest_state_survives),
+        cmocka_unit_test(test_keys_are_kept),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -92,13 +92,17 @@ static void expect_empty(const SlInbox *box)
     assert_int_equal(box->early, 0);
 }
 
+static uint32_t opened_generation; /* what open_packet() answers */
+
 /* Opens by taking ten bytes off and turning the rest over; refuses what begins with 0xff. */
-static SluiceStatus open_packet(void *context, SluiceKind kind, uint8_t *data, size_t *len)
+static SluiceStatus open_packet(void *context, SluiceKind kind, uint8_t *data, size_t *len,
+                                uint32_t *generation)
 {
     unsigned *calls = context;
 
     (void)kind;
     (*calls)++;
+    *generation = opened_generation;
     if (data[0] == 0xff)
         return SLUICE_DROPPED_UNAUTHENTIC;
     *len -= 10;
@@ -121,7 +125,8 @@ static void test_order_of_arrival(void **state)
     sl_inbox_push_media(&box, SLUICE_KIND_RTCP, 0, filled(4), 60);
     assert_true(sl_inbox_has_media(&box));
     expect(&box, SLUICE_KIND_DATA, 1, 1, 100);
-    sl_inbox_open(&box, 1, open_packet, &calls);
+    opened_generation = 1;
+    sl_inbox_open(&box, open_packet, &calls);
     assert_int_equal(calls, 2);
     sl_inbox_push_media(&box, SLUICE_KIND_RTP, 2, filled(5), 200); /* already plain */
     expect(&box, SLUICE_KIND_RTP, 1, 0x82, 100);
@@ -161,19 +166,71 @@ static void test_refused_packets_are_dropped(void **state)
     sl_inbox_push_media(&box, SLUICE_KIND_RTP, 0, filled(0xff), 100);
     sl_inbox_push_media(&box, SLUICE_KIND_RTP, 0, filled(1), 100);
     sl_inbox_push_media(&box, SLUICE_KIND_RTCP, 0, filled(0xff), 100);
-    sl_inbox_open(&box, 3, open_packet, &calls);
+    opened_generation = 3;
+    sl_inbox_open(&box, open_packet, &calls);
     assert_int_equal(calls, 3);
     assert_int_equal(box.held, 1);
     assert_int_equal(box.held_bytes, 90);
     /* The tail was dropped, and what is open is not opened twice. */
     sl_inbox_push_media(&box, SLUICE_KIND_RTP, 0, filled(2), 100);
-    sl_inbox_open(&box, 4, open_packet, &calls);
+    opened_generation = 4;
+    sl_inbox_open(&box, open_packet, &calls);
     assert_int_equal(calls, 4);
     expect(&box, SLUICE_KIND_RTP, 3, 0x81, 90);
     expect(&box, SLUICE_KIND_RTP, 4, 0x82, 90);
     expect_empty(&box);
     sl_inbox_push_media(&box, SLUICE_KIND_RTP, 0, filled(0xff), 100);
-    sl_inbox_open(&box, 4, open_packet, &calls);
+    opened_generation = 4;
+    sl_inbox_open(&box, open_packet, &calls);
+    expect_empty(&box);
+}
+
+/* What a second association has kept aside goes behind what waits, whatever the bounds say. */
+static void test_take_over(void **state)
+{
+    unsigned calls = 0;
+    SlInbox box, aside;
+
+    (void)state;
+    sl_inbox_init(&box, 1, 200, 1, 200);
+    sl_inbox_init(&aside, 64, 131072, 256, 1048576);
+    sl_inbox_take_over(&box, &aside);
+    sl_inbox_push_data(&aside, 2, filled(1), 100);
+    sl_inbox_push_media(&aside, SLUICE_KIND_RTP, 0, filled(2), 110);
+    sl_inbox_push_data(&aside, 2, filled(3), 120);
+    sl_inbox_take_over(&box, &aside);
+    expect_empty(&aside);
+    assert_int_equal(aside.messages + aside.held, 0);
+    sl_inbox_push_data(&aside, 3, filled(4), 10);
+    sl_inbox_take_over(&box, &aside);
+    assert_int_equal(box.messages, 3);
+    assert_int_equal(box.message_bytes, 230);
+    assert_int_equal(box.held, 1);
+    opened_generation = 2;
+    sl_inbox_open(&box, open_packet, &calls);
+    expect(&box, SLUICE_KIND_DATA, 2, 1, 100);
+    expect(&box, SLUICE_KIND_RTP, 2, 0x82, 100);
+    expect(&box, SLUICE_KIND_DATA, 2, 3, 120);
+    expect(&box, SLUICE_KIND_DATA, 3, 4, 10);
+    expect_empty(&box);
+    assert_int_equal(box.messages + box.held + box.message_bytes + box.held_bytes, 0);
+}
+
+static void test_drop_data(void **state)
+{
+    SlInbox box;
+
+    (void)state;
+    sl_inbox_init(&box, 64, 131072, 256, 1048576);
+    sl_inbox_drop_data(&box);
+    sl_inbox_push_data(&box, 1, filled(1), 100);
+    sl_inbox_push_media(&box, SLUICE_KIND_RTP, 1, filled(2), 50);
+    sl_inbox_push_data(&box, 1, filled(3), 100);
+    sl_inbox_drop_data(&box);
+    sl_inbox_push_data(&box, 1, filled(4), 20); /* the tail was dropped */
+    assert_int_equal(box.messages, 1);
+    expect(&box, SLUICE_KIND_RTP, 1, 2, 50);
+    expect(&box, SLUICE_KIND_DATA, 1, 4, 20);
     expect_empty(&box);
 }
 
@@ -289,7 +346,8 @@ static void test_freed_memory_is_wiped(void **state)
 
     /* An opened packet is wiped as far as it was sealed. */
     sl_inbox_push_media(&box, SLUICE_KIND_RTP, 0, filled(0x55), 100);
-    sl_inbox_open(&box, 1, open_packet, &calls);
+    opened_generation = 1;
+    sl_inbox_open(&box, open_packet, &calls);
     assert_true(sl_inbox_peek(&box, &message));
     watch(message.data, 100);
     sl_inbox_cleanup(&box);
@@ -344,7 +402,8 @@ static void random_step(SlInbox *box, Rng *rng)
         sl_inbox_pop_early(box);
         break;
     case 8:
-        sl_inbox_open(box, 7, open_packet, &calls);
+        opened_generation = 7;
+        sl_inbox_open(box, open_packet, &calls);
         break;
     default:
         sl_inbox_pop(box);
@@ -377,6 +436,8 @@ int main(void)
         cmocka_unit_test(test_order_of_arrival),
         cmocka_unit_test(test_sealed_is_not_shown),
         cmocka_unit_test(test_refused_packets_are_dropped),
+        cmocka_unit_test(test_take_over),
+        cmocka_unit_test(test_drop_data),
         cmocka_unit_test(test_data_is_bounded),
         cmocka_unit_test(test_held_is_bounded),
         cmocka_unit_test(test_early_dtls),

@@ -205,6 +205,31 @@ static void test_drop_takes_one_kind(void **state)
     expect_empty(&q);
 }
 
+/* Two associations: what one makes again takes nothing of the other's out. */
+static void test_each_maker_its_own(void **state)
+{
+    const uint8_t bytes[4] = {1, 2, 3, 4};
+    SlOutput q;
+
+    (void)state;
+    sl_output_init(&q, 10, 16384);
+    assert_int_equal(sl_output_maker(&q), 0);
+    sl_output_push_of(&q, SL_OUTPUT_FLIGHT, 7, bytes, 1);
+    sl_output_push_of(&q, SL_OUTPUT_FLIGHT, 8, bytes, 2);
+    sl_output_push_of(&q, SL_OUTPUT_FLIGHT, 7, bytes, 3);
+    sl_output_push_of(&q, SL_OUTPUT_ALERT, 7, bytes, 4);
+    assert_int_equal(sl_output_maker(&q), 7);
+    sl_output_drop_of(&q, SL_OUTPUT_FLIGHT, 7);
+    assert_int_equal(q.datagrams, 2);
+    assert_int_equal(q.bytes, 6);
+    assert_int_equal(sl_output_maker(&q), 8);
+    sl_output_drop_of(&q, SL_OUTPUT_FLIGHT, 0);
+    assert_int_equal(q.datagrams, 2);
+    sl_output_drop(&q, SL_OUTPUT_FLIGHT);
+    assert_int_equal(sl_output_maker(&q), 7);
+    sl_output_cleanup(&q);
+}
+
 static void test_out_of_memory(void **state)
 {
     SlOutput q;
@@ -270,6 +295,7 @@ int main(void)
         cmocka_unit_test(test_empty_queue_takes_one),
         cmocka_unit_test(test_reserved_places),
         cmocka_unit_test(test_drop_takes_one_kind),
+        cmocka_unit_test(test_each_maker_its_own),
         cmocka_unit_test(test_out_of_memory),
         cmocka_unit_test(test_counts_hold_at_random),
     };

@@ -236,7 +236,7 @@ void ends_drain(Ends *self, int end)
     while (ends_read(self, end))
         ;
     while (sluice_transport_next_event(self->end[end], &event))
-        ORACLE(event.type >= SLUICE_EVENT_STATE && event.type <= SLUICE_EVENT_DATA_TOO_BIG);
+        ORACLE(event.type >= SLUICE_EVENT_STATE && event.type <= SLUICE_EVENT_RESTART_FAILED);
 }
 
 SluiceStatus ends_give(Ends *self, int end, const uint8_t *data, size_t len)

@@ -38,6 +38,9 @@ pair_tests += \
 	tests/pair/test-output \
 	tests/pair/test-overtaken-flight \
 	tests/pair/test-reordered-flights \
+	tests/pair/test-restart \
+	tests/pair/test-restart-hellos \
+	tests/pair/test-restart-media \
 	tests/pair/test-rtt \
 	tests/pair/test-short-records \
 	tests/pair/test-ssrc \
@@ -55,6 +58,8 @@ support_sources += \
 	tests/pair/common.h \
 	tests/pair/forged.c \
 	tests/pair/forged.h \
+	tests/pair/restarts.c \
+	tests/pair/restarts.h \
 	tests/pair/threads.c \
 	tests/pair/threads.h
 

@@ -111,6 +111,50 @@ static void test_senders_from_before_the_handshake(void **state)
     pair_close(&pair);
 }
 
+/* A restart swaps the keys under the senders: all that was protected opens once, under either generation. */
+static void test_senders_meet_a_restart(void **state)
+{
+    (void)state;
+    for (int role = 0; role < 2; role++) {
+        SluiceFingerprint peers[2];
+        Sender *senders[SENDERS];
+        pthread_t threads[SENDERS];
+        atomic_int stop = 0;
+        uint64_t of[3] = {0};
+        Pair pair;
+
+        open_connected(&pair);
+        for (int end = 0; end < 2; end++)
+            peers[end] = fingerprint_of(certificate_of(!end), SLUICE_HASH_SHA256);
+        start_senders(&pair, senders, threads, &stop);
+        for (int end = 0; end < 2; end++) {
+            sluice_transport_restart(pair.end[end].transport, vclock_now(),
+                                     end == role ? SLUICE_ROLE_CLIENT : SLUICE_ROLE_SERVER,
+                                     &peers[end], 1);
+            pair_drain(&pair, end);
+        }
+        pair_run(&pair, 200 * MS);
+        join_senders(senders, threads);
+        pair_run(&pair, 900 * MS);
+        assert_int_equal(pair_stats(&pair, CLIENT).generation, 2);
+        assert_int_equal(pair_stats(&pair, SERVER).generation, 2);
+        for (int i = 0; i < SENDERS; i++) {
+            for (unsigned n = 0; n < senders[i]->n; n++) {
+                size_t len = senders[i]->lens[n];
+                SluiceKind kind;
+
+                assert_status(sluice_transport_receive(pair.end[SERVER].transport, vclock_now(),
+                                                       senders[i]->packets[n], &len, &kind),
+                              SLUICE_OK);
+                of[sluice_transport_get_media_generation(pair.end[SERVER].transport)]++;
+            }
+            test_free(senders[i]);
+        }
+        assert_int_equal(of[1] + of[2], pair_stats(&pair, CLIENT).rtp_protected);
+        pair_close(&pair);
+    }
+}
+
 /* close() takes the same lock: each sender is told, none crashes, none sends under keys that are
  * gone. */
 static void test_senders_meet_the_end(void **state)
@@ -148,6 +192,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_senders_from_before_the_handshake),
+        cmocka_unit_test(test_senders_meet_a_restart),
         cmocka_unit_test(test_senders_meet_the_end),
     };
 

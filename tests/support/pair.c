@@ -79,6 +79,16 @@ void pair_start_both(Pair *self)
     pair_start(self, 1, SLUICE_ROLE_SERVER);
 }
 
+void pair_reboot(Pair *self, int n)
+{
+    PairEnd *end = &self->end[n];
+
+    sluice_transport_free(end->transport);
+    end->transport = sluice_transport_new(end->config);
+    sluice_transport_set_path_validated(end->transport, vclock_now(), 1);
+    pair_know(self, n);
+}
+
 /* Logs grow by doubling: the array is full whenever the count is 0 or a power of two from 16 on. */
 static void *grown(void *array, size_t count, size_t element)
 {
@@ -87,8 +97,8 @@ static void *grown(void *array, size_t count, size_t element)
     return test_realloc(array, (count < 16 ? 16 : 2 * count) * element);
 }
 
-static void log_message(PairEnd *end, SluiceKind kind, uint32_t generation, const uint8_t *data,
-                        size_t len)
+static void log_message(PairEnd *end, SluiceKind kind, uint32_t generation, uint32_t keys,
+                        const uint8_t *data, size_t len)
 {
     PairMessage *message;
 
@@ -96,6 +106,7 @@ static void log_message(PairEnd *end, SluiceKind kind, uint32_t generation, cons
     message = &end->messages[end->n_messages++];
     message->kind = kind;
     message->generation = generation;
+    message->keys = keys;
     message->time = vclock_now();
     message->len = len;
     message->data = test_malloc(len);
@@ -135,7 +146,8 @@ void pair_drain(Pair *self, int n)
         return;
     send_output(end);
     while (!end->no_reading && sluice_transport_peek_message(end->transport, &message)) {
-        log_message(end, message.kind, message.generation, message.data, message.len);
+        log_message(end, message.kind, message.generation, message.generation, message.data,
+                    message.len);
         sluice_transport_pop_message(end->transport);
     }
     while (sluice_transport_next_event(end->transport, &event)) {
@@ -162,7 +174,8 @@ static void give(Pair *self, int to, LinkDatagram *datagram)
     if (sluice_status_is_dropped(status))
         end->refused++;
     if (status == SLUICE_OK && (kind == SLUICE_KIND_RTP || kind == SLUICE_KIND_RTCP))
-        log_message(end, kind, 0, datagram->data, len);
+        log_message(end, kind, 0, sluice_transport_get_media_generation(end->transport),
+                    datagram->data, len);
     pair_drain(self, to);
     if (self->delivered)
         self->delivered(self, to, datagram, status);

@@ -14,6 +14,7 @@
 typedef struct {
     SluiceKind kind;
     uint32_t generation; /* 0: returned by receive at once, not through the inbox */
+    uint32_t keys;       /* the generation of keys it came under, either way */
     SluiceTime time;
     size_t len;
     uint8_t *data;
@@ -71,6 +72,9 @@ SluiceStatus pair_start(Pair *self, int end, SluiceRole role);
 
 /* Both paths validated, both fingerprints known, end 0 started as client, end 1 as server. */
 void pair_start_both(Pair *self);
+
+/* The program of @end dies and comes back: a transport of the same config, on the same path. */
+void pair_reboot(Pair *self, int end);
 
 /* Runs the earliest event if it is due by @limit. 0: there is none. */
 int pair_step(Pair *self, SluiceTime limit);

@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* How a second association comes to be: announced by signalling (RFC 8842 section 5), or by a ClientHello of a peer that
+ * has begun again (RFC 6347 section 4.2.8). The first of these may be anybody's, so it is asked for a cookie, without
+ * keeping anything; who brings it receives what is sent to the peer. */
+
+#include "transport.h"
+
+#include "fingerprint.h"
+
+#include <openssl/rand.h>
+
+#include <string.h>
+
+const SlPeerIdentity *sl_transport_expected(const SluiceTransport *self)
+{
+    return self->restart.announced ? &self->restart.identity : &self->identity;
+}
+
+/* -- a ClientHello ------------------------------------------------------------------------------------------ */
+
+/* A cookie is good for one association: one that was overheard is of no use. */
+static void spend_cookie(SluiceTransport *self)
+{
+    uint8_t secret[SL_COOKIE_SECRET];
+
+    if (RAND_bytes(secret, sizeof secret) == 1)
+        memcpy(self->cookie_secret, secret, sizeof secret);
+}
+
+/* A handshake that goes on is not disturbed: its client would take the request for a cookie for its own. */
+static int is_busy(const SluiceTransport *self)
+{
+    const SlDtls *attempt = self->second.phase == SL_SECOND_ATTEMPT ? self->associations[SL_SECOND]
+                                                                    : self->associations[SL_LIVE];
+
+    return !sl_dtls_is_finished(attempt) && sl_dtls_is_fresh(attempt);
+}
+
+static int may_waive_cookie(const SluiceTransport *self)
+{
+    return self->config->waive_restart_cookie && self->path_validated &&
+           sl_transport_is_established(self) &&
+           (self->second.phase == SL_SECOND_NONE || self->second.phase == SL_SECOND_OLD);
+}
+
+SluiceStatus sl_transport_answer_hello(SluiceTransport *self, SluiceTime now,
+                                       const SlClientHello *hello, int has_cookie, uint8_t *passed,
+                                       size_t n)
+{
+    int place = sl_transport_is_established(self) ? SL_SECOND : SL_LIVE;
+
+    if (place == SL_SECOND) {
+        if (!sl_second_begin(self, now, SLUICE_ROLE_SERVER))
+            return SLUICE_DROPPED_FULL;
+    } else {
+        sl_transport_drop_association(self, SL_LIVE);
+        if (!sl_transport_associate(self, now, SLUICE_ROLE_SERVER))
+            return SLUICE_NO_MEMORY;
+    }
+    sl_dtls_set_hello(self->associations[place], hello);
+    if (has_cookie)
+        spend_cookie(self);
+    sl_transport_feed(self, now, place, passed, n, has_cookie ? hello : NULL);
+    /* Later fragments of the ClientHello may have overtaken its head. */
+    sl_transport_replay_early(self, now);
+    return sl_transport_has_ended(self) ? SLUICE_ENDED : SLUICE_OK;
+}
+
+SluiceStatus sl_transport_meet_hello(SluiceTransport *self, SluiceTime now, const uint8_t *data,
+                                     size_t len)
+{
+    uint8_t passed[SL_DTLS_DATAGRAM_MAX];
+    SlClientHello hello;
+    SluiceStatus status;
+    size_t n = sl_transport_guard(self, SLUICE_ROLE_SERVER, -1, data, len, passed, &status);
+    int has_cookie;
+
+    if (n == 0)
+        return status;
+    if (self->dtls_given_up)
+        return sl_transport_drop_unexpected(self);
+    if (sl_client_hello_parse(passed, n, &hello) != SL_HELLO_FIRST)
+        return sl_transport_drop_unexpected(self);
+    self->stats.hellos_beside++;
+    has_cookie = hello.cookie_len > 0 && sl_cookie_check(self->cookie_secret, &hello);
+    /* Message 1 answers a HelloVerifyRequest, and only one of ours. */
+    if (has_cookie && hello.message_seq == 1)
+        return sl_transport_answer_hello(self, now, &hello, 1, passed, n);
+    if (is_busy(self) || !sl_allowance_take(&self->challenges, now)) {
+        self->stats.hellos_beside_dropped++;
+        return sl_transport_drop_unexpected(self);
+    }
+    if (hello.message_seq == 0 && may_waive_cookie(self))
+        return sl_transport_answer_hello(self, now, &hello, 0, passed, n);
+    self->challenged_at = now;
+    sl_transport_tell_flight(self, now, SLUICE_RECEIVED, passed, n);
+    return sl_transport_ask_for_cookie(self, now, &hello);
+}
+
+/* -- an announcement ---------------------------------------------------------------------------------------- */
+
+SluiceStatus sl_transport_read_identity(const SluiceTransport *self,
+                                        const SluiceFingerprint *fingerprints, size_t n,
+                                        SlPeerIdentity *out)
+{
+    memset(out, 0, sizeof *out);
+    if (n > SLUICE_FINGERPRINTS_MAX || (n && !fingerprints))
+        return SLUICE_INVALID_ARGUMENT;
+    for (size_t i = 0; i < n; i++)
+        if (!sl_fingerprint_valid(&fingerprints[i]))
+            return SLUICE_INVALID_ARGUMENT;
+    if (n == 0)
+        return SLUICE_OK;
+    memcpy(out->list, fingerprints, n * sizeof *fingerprints);
+    out->n = sl_fingerprints_strongest(out->list, n, self->config->allow_sha1);
+    return out->n ? SLUICE_OK : SLUICE_INVALID_ARGUMENT;
+}
+
+void sl_restart_over(SluiceTransport *self, SluiceTime now, int reason)
+{
+    SluiceEvent event = {.type = SLUICE_EVENT_RESTART_FAILED, .time = now};
+
+    self->restart.deadline = SLUICE_TIME_NEVER;
+    if (!self->restart.announced)
+        return;
+    self->restart.announced = 0;
+    if (!reason)
+        return;
+    event.u.reason = (SluiceEndReason)reason;
+    sl_event_queue_push(&self->events, &event);
+}
+
+static SluiceStatus begin_as_client(SluiceTransport *self, SluiceTime now)
+{
+    SlDtls *association = sl_second_begin(self, now, SLUICE_ROLE_CLIENT);
+
+    if (!association) {
+        sl_restart_over(self, now, SLUICE_END_NO_MEMORY);
+        return SLUICE_NO_MEMORY;
+    }
+    self->restart.deadline = SLUICE_TIME_NEVER;
+    sl_second_after_dtls(self, now, sl_dtls_start(association, now));
+    return sl_transport_status(self);
+}
+
+/* The first association is not finished. */
+static SluiceStatus begin_anew(SluiceTransport *self, SluiceTime now, SluiceRole role)
+{
+    self->identity = self->restart.identity;
+    self->restart.announced = 0;
+    sl_transport_drop_association(self, SL_LIVE);
+    self->role = SLUICE_ROLE_AUTO;
+    self->role_named = 0;
+    memset(&self->offer, 0, sizeof self->offer);
+    if (self->state == SLUICE_STATE_CONNECTING)
+        self->deadline = now + self->config->handshake_deadline;
+    return role == SLUICE_ROLE_AUTO ? SLUICE_OK : sluice_transport_start(self, now, role);
+}
+
+/* The peer was faster than signalling: what is there may be what is announced. 1: it is kept. */
+static int keep_second(SluiceTransport *self, SluiceTime now, SluiceRole role)
+{
+    const SlPeerIdentity *expected = &self->restart.identity;
+    SlSecondPhase phase = self->second.phase;
+    SlDtls *association = self->associations[SL_SECOND];
+
+    if (phase == SL_SECOND_NONE || phase == SL_SECOND_OLD || role == SLUICE_ROLE_CLIENT ||
+        sl_dtls_role(association) != SLUICE_ROLE_SERVER)
+        return 0;
+    if (phase == SL_SECOND_CANDIDATE)
+        return expected->n &&
+               sl_fingerprints_match(expected->list, expected->n, self->second.peer_der,
+                                     self->second.peer_der_len) == 1;
+    sl_dtls_set_identity(association, expected);
+    if (phase == SL_SECOND_UNVERIFIED)
+        sl_second_verify(self, now);
+    return 1;
+}
+
+SluiceStatus sluice_transport_restart(SluiceTransport *self, SluiceTime now, SluiceRole role,
+                                      const SluiceFingerprint *fingerprints, size_t n_fingerprints)
+{
+    SlPeerIdentity identity;
+    SluiceStatus status;
+
+    if (!self || (unsigned)role > SLUICE_ROLE_SERVER)
+        return SLUICE_INVALID_ARGUMENT;
+    status = sl_transport_read_identity(self, fingerprints, n_fingerprints, &identity);
+    if (status != SLUICE_OK)
+        return status;
+    if (sl_transport_has_ended(self))
+        return SLUICE_ENDED;
+    if (self->state == SLUICE_STATE_NEW || self->dtls_given_up)
+        return SLUICE_INVALID_STATE;
+    self->restart.announced = 1;
+    self->restart.reason = 0;
+    self->restart.role = role;
+    self->restart.identity = identity;
+    if (!sl_transport_is_established(self))
+        return begin_anew(self, now, role);
+    self->restart.deadline = now + self->config->handshake_deadline;
+    if (keep_second(self, now, role))
+        return sl_transport_status(self);
+    sl_second_clear(self);
+    return role == SLUICE_ROLE_CLIENT ? begin_as_client(self, now) : SLUICE_OK;
+}
+
+int sl_restart_name_role(SluiceTransport *self, SluiceTime now, SluiceRole role,
+                         SluiceStatus *status)
+{
+    SlRestart *restart = &self->restart;
+    int begun = self->second.phase != SL_SECOND_NONE && self->second.phase != SL_SECOND_OLD;
+
+    if (!restart->announced || restart->role != SLUICE_ROLE_AUTO || role == SLUICE_ROLE_AUTO)
+        return 0;
+    *status = SLUICE_OK;
+    if (begun && role == SLUICE_ROLE_CLIENT) { /* a ClientHello came first */
+        *status = SLUICE_INVALID_STATE;
+        return 1;
+    }
+    restart->role = role;
+    if (role == SLUICE_ROLE_CLIENT)
+        *status = begin_as_client(self, now);
+    return 1;
+}
+
+int sl_restart_name_identity(SluiceTransport *self, SluiceTime now, const SlPeerIdentity *identity,
+                             SluiceStatus *status)
+{
+    SlPeerIdentity *known = &self->restart.identity;
+
+    if (!self->restart.announced)
+        return 0;
+    *status = SLUICE_OK;
+    if (known->n) {
+        if (!sl_fingerprints_equal(known->list, known->n, identity->list, identity->n))
+            *status = SLUICE_INVALID_STATE;
+        return 1;
+    }
+    *known = *identity;
+    if (self->second.phase == SL_SECOND_UNVERIFIED)
+        sl_second_verify(self, now);
+    return 1;
+}
+
+SluiceTime sl_restart_next_timeout(const SluiceTransport *self)
+{
+    return self->restart.announced ? self->restart.deadline : SLUICE_TIME_NEVER;
+}
+
+void sl_restart_handle_timeout(SluiceTransport *self, SluiceTime now)
+{
+    SlSecondPhase phase = self->second.phase;
+
+    if (sl_restart_next_timeout(self) > now)
+        return;
+    if (phase == SL_SECOND_ATTEMPT)
+        sl_second_fail(self, now, SLUICE_END_DEADLINE);
+    /* One that is finished has a deadline of its own. */
+    if (phase == SL_SECOND_UNVERIFIED || phase == SL_SECOND_CANDIDATE)
+        self->restart.deadline = SLUICE_TIME_NEVER;
+    else
+        sl_restart_over(self, now,
+                        self->restart.reason ? self->restart.reason : SLUICE_END_DEADLINE);
+}
