@@ -141,7 +141,7 @@ SLUICE_API SluiceStatus sluice_transport_set_path_validated(SluiceTransport *sel
  * Returns: %SLUICE_OK, also when the peer turned out to be somebody else (see the state and
  *   sluice_transport_get_end()) and when the same ones are given again; %SLUICE_INVALID_ARGUMENT when none of
  *   them is of a hash that counts; %SLUICE_INVALID_STATE when others were given before: a peer that has
- *   changed is announced with sluice_transport_restart(); %SLUICE_ENDED
+ *   changed is announced with sluice_transport_restart(); %SLUICE_ENDED; %SLUICE_NO_MEMORY
  */
 SLUICE_API SluiceStatus sluice_transport_set_remote_fingerprints(
     SluiceTransport *self, SluiceTime now, const SluiceFingerprint *fingerprints,

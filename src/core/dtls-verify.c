@@ -14,6 +14,7 @@
 #include <openssl/x509.h>
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static int wants_srtp(const SlDtls *self) { return self->config->n_profiles > 0; }
@@ -176,4 +177,21 @@ int sl_dtls_check_finished(SlDtls *self)
     else if (wants_srtp(self) && !SSL_get_selected_srtp_profile(self->ssl))
         self->cause = SLUICE_END_NO_SRTP_PROFILE;
     return self->cause == 0;
+}
+
+/* -- who the peer must be ----------------------------------------------------------------------------------- */
+
+void sl_peer_identity_clear(SlPeerIdentity *self)
+{
+    free(self->list);
+    memset(self, 0, sizeof *self);
+}
+
+void sl_peer_identity_take(SlPeerIdentity *self, SlPeerIdentity *from)
+{
+    if (self == from)
+        return;
+    sl_peer_identity_clear(self);
+    *self = *from;
+    memset(from, 0, sizeof *from);
 }

@@ -143,6 +143,11 @@ static int need_buffers(SlDtls *self)
 static SlDtlsResult finish(SlDtls *self)
 {
     self->finished = 1;
+    /* A client's last flight has arrived; a server's may be asked for again. */
+    if (self->role == SLUICE_ROLE_CLIENT)
+        sl_flight_cleanup(&self->flight);
+    else
+        sl_flight_shrink(&self->flight);
     self->input.evidence_until = SLUICE_TIME_NEVER;
     /* The handshake MTU has done its work; now the size of data counts. */
     self->mtu = self->config->handshake_mtu;

@@ -16,9 +16,14 @@ typedef struct SlDtls SlDtls;
 
 /* Who the peer must be; n is 0 until it is known. */
 typedef struct {
-    SluiceFingerprint list[SLUICE_FINGERPRINTS_MAX]; /* of one hash */
+    SluiceFingerprint *list; /* of one hash; its own */
     size_t n;
 } SlPeerIdentity;
+
+void sl_peer_identity_clear(SlPeerIdentity *self);
+
+/* What @from has is @self's from here on, and @from knows nobody. */
+void sl_peer_identity_take(SlPeerIdentity *self, SlPeerIdentity *from);
 
 /* Where an association puts what it makes; the transport's own. */
 typedef struct {

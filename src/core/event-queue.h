@@ -7,7 +7,7 @@
 
 #include <sluice/event.h>
 
-#define SL_EVENTS_MAX 32
+#define SL_EVENTS_MAX 12
 
 typedef struct {
     SluiceEvent ring[SL_EVENTS_MAX];

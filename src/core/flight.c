@@ -29,6 +29,16 @@ void sl_flight_cleanup(SlFlight *self)
     self->len = self->capacity = 0;
 }
 
+void sl_flight_shrink(SlFlight *self)
+{
+    uint8_t *records = self->len ? realloc(self->records, self->len) : NULL;
+
+    if (!records)
+        return;
+    self->records = records;
+    self->capacity = self->len;
+}
+
 void sl_flight_begin(SlFlight *self)
 {
     self->len = 0;

@@ -23,6 +23,9 @@ typedef struct {
 
 void sl_flight_cleanup(SlFlight *self);
 
+/* Gives back what its records do not fill. */
+void sl_flight_shrink(SlFlight *self);
+
 /* Forgets the records: the next ones begin a flight, or a retransmission. */
 void sl_flight_begin(SlFlight *self);
 

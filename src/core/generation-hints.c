@@ -6,8 +6,6 @@
 /* SSRCs are random, but some programs count them up: all bits take part (Knuth's multiplicative hash). */
 static size_t place_of(uint32_t ssrc) { return ssrc * UINT32_C(2654435761) >> 26; }
 
-void sl_generation_hints_clear(SlGenerationHints *self) { memset(self, 0, sizeof *self); }
-
 uint32_t sl_generation_hints_get(const SlGenerationHints *self, uint32_t ssrc)
 {
     size_t i = place_of(ssrc);

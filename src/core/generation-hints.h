@@ -16,8 +16,6 @@ typedef struct {
     } places[SL_HINTS];
 } SlGenerationHints;
 
-void sl_generation_hints_clear(SlGenerationHints *self);
-
 /* 0: not known. */
 uint32_t sl_generation_hints_get(const SlGenerationHints *self, uint32_t ssrc);
 void sl_generation_hints_set(SlGenerationHints *self, uint32_t ssrc, uint32_t generation);

@@ -6,6 +6,7 @@
 
 #include <openssl/crypto.h>
 
+#include <stdlib.h>
 #include <string.h>
 
 /* -- out of an association ---------------------------------------------------------------------------------- */
@@ -105,7 +106,7 @@ static size_t keys_to_try(const SluiceTransport *self, uint32_t ssrc, Keys keys[
     const Keys other = {self->second.srtp, self->second.phase == SL_SECOND_OLD
                                                ? self->generation - 1
                                                : self->generation + 1};
-    uint32_t hint = sl_generation_hints_get(&self->hints, ssrc);
+    uint32_t hint = self->hints ? sl_generation_hints_get(self->hints, ssrc) : 0;
     int other_first;
 
     if (!other.srtp || !live.srtp) {
@@ -118,6 +119,14 @@ static size_t keys_to_try(const SluiceTransport *self, uint32_t ssrc, Keys keys[
     keys[0] = other_first ? other : live;
     keys[1] = other_first ? live : other;
     return 2;
+}
+
+static void note_generation(SluiceTransport *self, uint32_t ssrc, uint32_t generation)
+{
+    if (!self->hints)
+        self->hints = calloc(1, sizeof *self->hints);
+    if (self->hints)
+        sl_generation_hints_set(self->hints, ssrc, generation);
 }
 
 /* In a copy: a packet that is tried with the wrong key is destroyed by AES-GCM, and libsrtp casts to 32-bit words. What is
@@ -171,7 +180,7 @@ SluiceStatus sl_transport_unprotect(SluiceTransport *self, SluiceKind kind, uint
         return status;
     self->media_generation = *generation;
     if (n == 2)
-        sl_generation_hints_set(&self->hints, ssrc, *generation);
+        note_generation(self, ssrc, *generation);
     if (*generation > self->media_opened)
         self->media_opened = *generation;
     return SLUICE_OK;

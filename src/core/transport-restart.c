@@ -10,6 +10,7 @@
 
 #include <openssl/rand.h>
 
+#include <stdlib.h>
 #include <string.h>
 
 const SlPeerIdentity *sl_transport_expected(const SluiceTransport *self)
@@ -112,9 +113,15 @@ SluiceStatus sl_transport_read_identity(const SluiceTransport *self,
             return SLUICE_INVALID_ARGUMENT;
     if (n == 0)
         return SLUICE_OK;
+    out->list = malloc(n * sizeof *fingerprints);
+    if (!out->list)
+        return SLUICE_NO_MEMORY;
     memcpy(out->list, fingerprints, n * sizeof *fingerprints);
     out->n = sl_fingerprints_strongest(out->list, n, self->config->allow_sha1);
-    return out->n ? SLUICE_OK : SLUICE_INVALID_ARGUMENT;
+    if (out->n)
+        return SLUICE_OK;
+    sl_peer_identity_clear(out);
+    return SLUICE_INVALID_ARGUMENT;
 }
 
 void sl_restart_over(SluiceTransport *self, SluiceTime now, int reason)
@@ -147,7 +154,7 @@ static SluiceStatus begin_as_client(SluiceTransport *self, SluiceTime now)
 /* The first association is not finished. */
 static SluiceStatus begin_anew(SluiceTransport *self, SluiceTime now, SluiceRole role)
 {
-    self->identity = self->restart.identity;
+    sl_peer_identity_take(&self->identity, &self->restart.identity);
     self->restart.announced = 0;
     sl_transport_drop_association(self, SL_LIVE);
     self->role = SLUICE_ROLE_AUTO;
@@ -189,14 +196,14 @@ SluiceStatus sluice_transport_restart(SluiceTransport *self, SluiceTime now, Slu
     status = sl_transport_read_identity(self, fingerprints, n_fingerprints, &identity);
     if (status != SLUICE_OK)
         return status;
-    if (sl_transport_has_ended(self))
-        return SLUICE_ENDED;
-    if (self->state == SLUICE_STATE_NEW || self->dtls_given_up)
-        return SLUICE_INVALID_STATE;
+    if (sl_transport_has_ended(self) || self->state == SLUICE_STATE_NEW || self->dtls_given_up) {
+        sl_peer_identity_clear(&identity);
+        return sl_transport_has_ended(self) ? SLUICE_ENDED : SLUICE_INVALID_STATE;
+    }
     self->restart.announced = 1;
     self->restart.reason = 0;
     self->restart.role = role;
-    self->restart.identity = identity;
+    sl_peer_identity_take(&self->restart.identity, &identity);
     if (!sl_transport_is_established(self))
         return begin_anew(self, now, role);
     self->restart.deadline = now + self->config->handshake_deadline;
@@ -225,7 +232,7 @@ int sl_restart_name_role(SluiceTransport *self, SluiceTime now, SluiceRole role,
     return 1;
 }
 
-int sl_restart_name_identity(SluiceTransport *self, SluiceTime now, const SlPeerIdentity *identity,
+int sl_restart_name_identity(SluiceTransport *self, SluiceTime now, SlPeerIdentity *identity,
                              SluiceStatus *status)
 {
     SlPeerIdentity *known = &self->restart.identity;
@@ -238,7 +245,7 @@ int sl_restart_name_identity(SluiceTransport *self, SluiceTime now, const SlPeer
             *status = SLUICE_INVALID_STATE;
         return 1;
     }
-    *known = *identity;
+    sl_peer_identity_take(known, identity);
     if (self->second.phase == SL_SECOND_UNVERIFIED)
         sl_second_verify(self, now);
     return 1;

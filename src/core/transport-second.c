@@ -14,6 +14,7 @@
 
 #include <openssl/crypto.h>
 
+#include <stdlib.h>
 #include <string.h>
 
 /* Of an attempt that nobody has announced: how long it may stand still. */
@@ -48,7 +49,8 @@ void sl_second_clear(SluiceTransport *self)
     OPENSSL_free(second->peer_der);
     memset(second, 0, sizeof *second);
     second->deadline = SLUICE_TIME_NEVER;
-    sl_generation_hints_clear(&self->hints);
+    free(self->hints);
+    self->hints = NULL;
 }
 
 SlDtls *sl_second_begin(SluiceTransport *self, SluiceTime now, SluiceRole role)
@@ -104,7 +106,8 @@ static void take_over(SluiceTransport *self)
     self->role = sl_dtls_role(live);
     if (self->role == SLUICE_ROLE_SERVER)
         self->offer = second->offer;
-    self->identity = *sl_transport_expected(self);
+    if (self->restart.announced)
+        sl_peer_identity_take(&self->identity, &self->restart.identity);
     sl_dtls_note_parameters(live);
 }
 

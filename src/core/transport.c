@@ -65,6 +65,8 @@ void sluice_transport_free(SluiceTransport *self)
     sl_second_clear(self);
     sl_dtls_free(self->associations[SL_LIVE]);
     OPENSSL_free(self->peer_der);
+    sl_peer_identity_clear(&self->identity);
+    sl_peer_identity_clear(&self->restart.identity);
     sl_srtp_free(self->srtp);
     sl_output_cleanup(&self->output);
     sl_output_cleanup(&self->farewell);
@@ -326,6 +328,25 @@ SluiceStatus sluice_transport_set_rtt(SluiceTransport *self, SluiceTime rtt)
     return SLUICE_OK;
 }
 
+static SluiceStatus learn_identity(SluiceTransport *self, SluiceTime now, SlPeerIdentity *identity)
+{
+    const SlPeerIdentity *known = &self->identity;
+    SluiceStatus status;
+
+    if (sl_transport_has_ended(self))
+        return SLUICE_ENDED;
+    if (sl_restart_name_identity(self, now, identity, &status))
+        return status;
+    if (known->n)
+        return sl_fingerprints_equal(known->list, known->n, identity->list, identity->n)
+                   ? SLUICE_OK
+                   : SLUICE_INVALID_STATE;
+    sl_peer_identity_take(&self->identity, identity);
+    if (self->state == SLUICE_STATE_UNVERIFIED)
+        verify(self, now);
+    return SLUICE_OK;
+}
+
 SluiceStatus sluice_transport_set_remote_fingerprints(SluiceTransport *self, SluiceTime now,
                                                       const SluiceFingerprint *fingerprints,
                                                       size_t n_fingerprints)
@@ -336,21 +357,10 @@ SluiceStatus sluice_transport_set_remote_fingerprints(SluiceTransport *self, Slu
     if (!self || !n_fingerprints)
         return SLUICE_INVALID_ARGUMENT;
     status = sl_transport_read_identity(self, fingerprints, n_fingerprints, &identity);
-    if (sl_transport_has_ended(self) && status == SLUICE_OK)
-        return SLUICE_ENDED;
-    if (status != SLUICE_OK)
-        return status;
-    if (sl_restart_name_identity(self, now, &identity, &status))
-        return status;
-    if (self->identity.n)
-        return sl_fingerprints_equal(self->identity.list, self->identity.n, identity.list,
-                                     identity.n)
-                   ? SLUICE_OK
-                   : SLUICE_INVALID_STATE;
-    self->identity = identity;
-    if (self->state == SLUICE_STATE_UNVERIFIED)
-        verify(self, now);
-    return SLUICE_OK;
+    if (status == SLUICE_OK)
+        status = learn_identity(self, now, &identity);
+    sl_peer_identity_clear(&identity);
+    return status;
 }
 
 /* -- time and end ------------------------------------------------------------------------------------------- */

@@ -84,7 +84,7 @@ struct SluiceTransport {
     SluiceTime challenged_at;  /* the last of them, or NEVER */
     uint32_t generation;       /* of the live one's keys; the first is 1 */
     uint32_t media_generation; /* of the packet that was decrypted last */
-    SlGenerationHints hints;
+    SlGenerationHints *hints;  /* made while there are two generations */
     uint32_t media_opened; /* the newest generation of what was decrypted in the call that runs */
     SlPeerIdentity identity;
     uint8_t *peer_der; /* the certificate of the peer, from Finished on */
@@ -248,7 +248,7 @@ void sl_restart_handle_timeout(SluiceTransport *self, SluiceTime now);
 /* The role and the identity of an announced restart, named later. 1: it was for that. */
 int sl_restart_name_role(SluiceTransport *self, SluiceTime now, SluiceRole role,
                          SluiceStatus *status);
-int sl_restart_name_identity(SluiceTransport *self, SluiceTime now, const SlPeerIdentity *identity,
+int sl_restart_name_identity(SluiceTransport *self, SluiceTime now, SlPeerIdentity *identity,
                              SluiceStatus *status);
 
 /* Reads fingerprints; of @n 0 nobody in particular. */
