@@ -215,12 +215,12 @@ void sl_second_heard_live(SluiceTransport *self, SluiceTime now)
 static void end_of_waiting(SluiceTransport *self, SluiceTime now)
 {
     SlSecond *second = &self->second;
-    SluiceTime quiet_at = second->live_heard_at + overlap(self) / 2;
+    SluiceTime wait = overlap(self) / 2;
 
-    if (second->live_heard_at == SLUICE_TIME_NEVER || quiet_at <= now)
+    if (second->live_heard_at == SLUICE_TIME_NEVER || now - second->live_heard_at >= wait)
         sl_second_promote(self, now);
     else if (now - second->since < self->config->handshake_deadline)
-        second->deadline = quiet_at;
+        second->deadline = second->live_heard_at + wait;
     else
         sl_second_fail(self, now, SLUICE_END_DEADLINE);
 }
