@@ -103,8 +103,6 @@ static void print_row(const CallReport *report, const CallSide *side)
 
 static void print_table(CallReport *report)
 {
-    guint rows = 0;
-
     if (report->table_shown)
         for (guint i = 0; i < 2; i++)
             fputs(report->sides[i]->here ? "\033[A" : "", report->out);
@@ -116,10 +114,8 @@ static void print_table(CallReport *report)
                 "sent", "received", "sent", "received", "sent/recv.   lost");
     report->table_shown = TRUE;
     for (guint i = 0; i < 2; i++)
-        if (report->sides[i]->here) {
+        if (report->sides[i]->here)
             print_row(report, report->sides[i]);
-            rows++;
-        }
     fflush(report->out);
 }
 
