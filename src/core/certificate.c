@@ -77,13 +77,15 @@ static int belong_together(X509 *x509, EVP_PKEY *key)
     EVP_PKEY *public_key = X509_get0_pubkey(x509);
     EVP_MD_CTX *md = public_key ? EVP_MD_CTX_new() : NULL;
     uint8_t *signature = NULL;
-    size_t len = 0;
+    size_t size = 0, len;
     int ok = md && EVP_PKEY_eq(public_key, key) == 1 &&
              EVP_DigestSignInit(md, NULL, EVP_sha256(), NULL, key) == 1 &&
-             EVP_DigestSign(md, NULL, &len, message, sizeof message) == 1 &&
-             (signature = OPENSSL_malloc(len)) != NULL &&
+             EVP_DigestSign(md, NULL, &size, message, sizeof message) == 1 &&
+             (signature = OPENSSL_malloc(len = size)) != NULL &&
              EVP_DigestSign(md, signature, &len, message, sizeof message) == 1 &&
-             EVP_MD_CTX_reset(md) == 1 &&
+             /* Out of memory at its last step OpenSSL says that it signed 2^32-1 bytes; since 3.4
+         * EVP_DigestVerify() copies that many. */
+             len <= size && EVP_MD_CTX_reset(md) == 1 &&
              EVP_DigestVerifyInit(md, NULL, EVP_sha256(), NULL, public_key) == 1 &&
              EVP_DigestVerify(md, signature, len, message, sizeof message) == 1;
 
@@ -143,14 +145,17 @@ static X509 *self_sign(EVP_PKEY *key)
 {
     static const unsigned char name[] = "WebRTC";
     X509 *x509 = X509_new();
-    X509_NAME *subject = x509 ? X509_get_subject_name(x509) : NULL;
+    X509_NAME *subject = X509_NAME_new(); /* the certificate's own is const since OpenSSL 4.0 */
+    int ok = x509 && subject && X509_set_version(x509, X509_VERSION_3) == 1 && set_serial(x509) &&
+             X509_gmtime_adj(X509_getm_notBefore(x509), -DAY) != NULL &&
+             X509_gmtime_adj(X509_getm_notAfter(x509), 30 * DAY) != NULL &&
+             X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC, name, -1, -1, 0) == 1 &&
+             X509_set_subject_name(x509, subject) == 1 &&
+             X509_set_issuer_name(x509, subject) == 1 && X509_set_pubkey(x509, key) == 1 &&
+             X509_sign(x509, key, EVP_sha256()) > 0;
 
-    if (x509 && X509_set_version(x509, X509_VERSION_3) == 1 && set_serial(x509) &&
-        X509_gmtime_adj(X509_getm_notBefore(x509), -DAY) != NULL &&
-        X509_gmtime_adj(X509_getm_notAfter(x509), 30 * DAY) != NULL &&
-        X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC, name, -1, -1, 0) == 1 &&
-        X509_set_issuer_name(x509, subject) == 1 && X509_set_pubkey(x509, key) == 1 &&
-        X509_sign(x509, key, EVP_sha256()) > 0)
+    X509_NAME_free(subject);
+    if (ok)
         return x509;
     X509_free(x509);
     return NULL;

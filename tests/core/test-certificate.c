@@ -32,7 +32,7 @@ static void check_fields(SluiceCertificate *made)
     assert_int_equal(X509_get_signature_nid(x509), EVP_PKEY_is_a(sl_certificate_key(made), "RSA")
                                                        ? NID_sha256WithRSAEncryption
                                                        : NID_ecdsa_with_SHA256);
-    X509_NAME *subject = X509_get_subject_name(x509);
+    const X509_NAME *subject = X509_get_subject_name(x509);
     assert_int_equal(X509_NAME_entry_count(subject), 1);
     assert_int_equal(X509_NAME_get_text_by_NID(subject, NID_commonName, name, sizeof name), 6);
     assert_string_equal(name, "WebRTC");

@@ -167,7 +167,8 @@ static int init(const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *in, const O
 
 static OSSL_PROVIDER *usual, *ours;
 
-/* Or LeakSanitizer finds them at the end of a program that replays the corpus. */
+/* Or LeakSanitizer finds them at the end of a program that replays the corpus. OPENSSL_atexit() is gone in OpenSSL 4.0;
+ * what atexit() is told after OpenSSL's initialisation runs before OpenSSL's own clean-up, where that still exists. */
 static void uninstall(void)
 {
     OSSL_PROVIDER_unload(ours);
@@ -182,7 +183,7 @@ void fixed_random_install(void)
     usual = OSSL_PROVIDER_load(NULL, "default");
     ours = OSSL_PROVIDER_load(NULL, "sluice-fuzz");
     ORACLE(usual && ours);
-    ORACLE(OPENSSL_atexit(uninstall));
+    ORACLE(OPENSSL_init_crypto(0, NULL) && atexit(uninstall) == 0);
     ORACLE(RAND_set_DRBG_type(NULL, "SLUICE-FIXED", NULL, NULL, NULL));
     fixed_random_restart();
     ORACLE(RAND_bytes(first, sizeof first) == 1);

@@ -25,6 +25,7 @@ static int make_large_rsa(void **state)
 {
     EVP_PKEY *key = EVP_RSA_gen(2048);
     X509 *certificate = X509_new();
+    X509_NAME *subject = X509_NAME_new();
 
     (void)state;
     assert_non_null(key);
@@ -34,9 +35,11 @@ static int make_large_rsa(void **state)
     X509_gmtime_adj(X509_getm_notAfter(certificate), 86400);
     for (int i = 0; i < 10; i++)
         assert_true(X509_NAME_add_entry_by_txt(
-            X509_get_subject_name(certificate), "OU", MBSTRING_ASC,
+            subject, "OU", MBSTRING_ASC,
             (const unsigned char *)"sixty bytes of a name that has nothing else to say but words",
             -1, -1, 0));
+    assert_true(X509_set_subject_name(certificate, subject));
+    X509_NAME_free(subject);
     X509_set_pubkey(certificate, key);
     assert_true(X509_sign(certificate, key, EVP_sha256()) > 0);
     assert_status(sluice_certificate_from_openssl(certificate, key, &large_rsa), SLUICE_OK);

@@ -88,11 +88,13 @@ static X509 *new_x509(EVP_PKEY *key, const char *name, X509 *issuer, long from, 
     ASN1_INTEGER_set(X509_get_serialNumber(x509), ++serial);
     assert_non_null(X509_time_adj(X509_getm_notBefore(x509), from, &now));
     assert_non_null(X509_time_adj(X509_getm_notAfter(x509), to, &now));
-    subject = X509_get_subject_name(x509);
+    subject = X509_NAME_new();
     assert_int_equal(X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC,
                                                 (const unsigned char *)name, -1, -1, 0),
                      1);
+    assert_true(X509_set_subject_name(x509, subject));
     X509_set_issuer_name(x509, issuer ? X509_get_subject_name(issuer) : subject);
+    X509_NAME_free(subject);
     X509_set_pubkey(x509, key);
     return x509;
 }

@@ -52,7 +52,7 @@ static X509 *make_link(int i)
     static char comment[29000];
     X509 *x509 = X509_new();
     time_t now = WALL_START;
-    X509_NAME *subject = X509_get_subject_name(x509);
+    X509_NAME *subject = X509_NAME_new();
 
     memset(comment, 'x', sizeof comment - 1);
     X509_set_version(x509, X509_VERSION_3);
@@ -62,7 +62,9 @@ static X509 *make_link(int i)
     assert_int_equal(X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC,
                                                 (const unsigned char *)names[i], -1, -1, 0),
                      1);
+    assert_true(X509_set_subject_name(x509, subject));
     X509_set_issuer_name(x509, i ? X509_get_subject_name(chain.x509[i - 1]) : subject);
+    X509_NAME_free(subject);
     X509_set_pubkey(x509, chain.key);
     if (i < CHAIN - 1)
         extend(x509, NID_basic_constraints, "critical,CA:TRUE");
