@@ -55,6 +55,7 @@ support_sources = \
 	tests/support/alloc.h \
 	tests/support/link.c \
 	tests/support/link.h \
+	tests/support/openssl-version.h \
 	tests/support/pair.c \
 	tests/support/pair.h \
 	tests/support/rng.c \

@@ -392,6 +392,8 @@ static SSL_CTX *make_ctx(SluiceConfig *self, void (*install)(SSL_CTX *ctx))
     SSL_CTX_set_security_level(ctx, 2);
     SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
                                  SSL_OP_NO_QUERY_MTU | SSL_OP_CIPHER_SERVER_PREFERENCE);
+    SSL_CTX_set_mode(ctx,
+                     SSL_MODE_RELEASE_BUFFERS); /* while nothing is under the keys: see dtls.c */
     SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_max_cert_list(ctx, SL_HANDSHAKE_MESSAGE_MAX);
     /* Both: a server with SSL_VERIFY_PEER alone takes a peer that shows no certificate. */

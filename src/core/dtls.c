@@ -95,11 +95,25 @@ SlDtls *sl_dtls_new(SluiceConfig *config, SSL_CTX *ctx, SluiceRole role, SluiceT
     return self;
 }
 
+/* Since 3.2 OpenSSL frees its record layer twice when an association ends between a ChangeCipherSpec of ours and the change
+ * of keys that follows it (memory has run out there); SSL_clear() takes them apart in the right order. */
+static void free_ssl(SSL *ssl)
+{
+    OSSL_HANDSHAKE_STATE state = ssl ? SSL_get_state(ssl) : TLS_ST_BEFORE;
+
+    if (state == TLS_ST_CW_CHANGE || state == TLS_ST_SW_CHANGE) {
+        ERR_set_mark();
+        (void)SSL_clear(ssl);
+        ERR_pop_to_mark();
+    }
+    SSL_free(ssl);
+}
+
 void sl_dtls_free(SlDtls *self)
 {
     if (!self)
         return;
-    SSL_free(self->ssl);
+    free_ssl(self->ssl);
     sl_flight_cleanup(&self->flight);
     sl_dtls_cleanup_input(self);
     OPENSSL_free(self->peer_der);
@@ -110,7 +124,12 @@ void sl_dtls_free(SlDtls *self)
 /* -- OpenSSL's record buffers ------------------------------------------------------------------------------- */
 
 /* Given back when the handshake is done, and after a lone record; kept inside a burst, where each record would take and
- * give them. */
+ * give them.
+ *
+ * Since 3.2 each epoch has a record layer of its own with its own buffers, and that of epoch 0 lives as long as the last
+ * flight, out of our reach. It gives its buffer back by SSL_MODE_RELEASE_BUFFERS; a layer has the mode that the SSL had when
+ * the layer was made. So the mode is on (config.c) until the first call has made the layers of epoch 0, and off when those
+ * under the keys are made. */
 #define BURST SLUICE_SECOND
 
 static void release_buffers(SlDtls *self)
@@ -166,6 +185,7 @@ static SlDtlsResult settle(SlDtls *self, SlPumpResult result)
     SlDtlsResult outcome = SL_DTLS_OK;
 
     self->bio.in = NULL;
+    SSL_clear_mode(self->ssl, SSL_MODE_RELEASE_BUFFERS);
     sl_dtls_settle_flights(self, !was_finished && SSL_is_init_finished(self->ssl));
     if (self->no_memory || result == SL_PUMP_FATAL) {
         self->over = 1;
