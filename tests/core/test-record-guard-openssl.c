@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "guard-records.h"
+#include "openssl-version.h"
 #include "record-guard.h"
 #include "record.h"
 #include "rng.h"
@@ -192,7 +193,7 @@ static void wrong_way(void **state)
  * bytes and reads what is behind them as the next record of the same datagram. So a header that the
  * guard reads in another way than OpenSSL carries anything past it: here an alert, behind a unified
  * header of DTLS 1.3, and inside the body of a record of version 1.0 that comes after the version
- * is settled. */
+ * is settled. Since 3.2 OpenSSL looks at the major version alone, and takes that record for what it says. */
 static void smuggled_alert(void **state)
 {
     (void)state;
@@ -208,7 +209,7 @@ static void smuggled_alert(void **state)
     sl_put24(body + 9, 1 + sizeof alert);
     memcpy(body + SL_HANDSHAKE_HEADER + 1, alert, sizeof alert);
     size_t len = put_record(p, SL_HANDSHAKE, 0xfeff, 0, body, sizeof body);
-    assert_false(survives(ssl_peer_feed, 1, 1, p, len));
+    assert_int_equal(survives(ssl_peer_feed, 1, 1, p, len), openssl_since(3, 2));
     assert_true(survives(feed_guarded, 1, 1, p, len));
 }
 

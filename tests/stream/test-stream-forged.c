@@ -4,6 +4,7 @@
  * that somebody has touched connects nobody. */
 
 #include "common.h"
+#include "openssl-version.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -117,6 +118,13 @@ static void test_each_disorder(void **state)
             forge_order(versions[v], how);
 }
 
+/* RFC 8446 section 5 makes a change_cipher_spec after the handshake an error. OpenSSL's client of 3.2 and later drops it and goes
+ * on: nothing of it is delivered, nothing is lost. */
+static int is_ignored(unsigned version, uint8_t type, int to)
+{
+    return openssl_since(3, 2) && version == SLUICE_TLS_1_3 && type == 20 && to == CLIENT;
+}
+
 /* What needs no key: alerts and change_cipher_specs in the clear, put between the records. */
 static void test_records_without_keys(void **state)
 {
@@ -143,6 +151,12 @@ static void test_records_without_keys(void **state)
                 duo_read_all(&duo, to);
                 duo_write(&duo, !to, 20);
                 duo_settle(&duo);
+                if (is_ignored(versions[v], forged[i][1], to)) {
+                    assert_int_equal(duo.end[to].got, 10 + 20);
+                    assert_state(&duo, to, SLUICE_STATE_CONNECTED);
+                    duo_close(&duo);
+                    continue;
+                }
                 assert_int_equal(duo.end[to].got, 10);
                 assert_named(&duo, to);
                 assert_true(duo_reason(&duo, to).reason != SLUICE_END_ALERT_RECEIVED);
