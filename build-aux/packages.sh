@@ -7,7 +7,7 @@ packages_build='
 '
 packages_check='
     g++ clang libclang-rt-dev llvm valgrind libc6-dbg gcovr
-    libcmocka-dev universal-ctags xz-utils file
+    libcmocka-dev universal-ctags xz-utils file libzstd-dev zlib1g-dev
     gobject-introspection libgirepository1.0-dev gir1.2-nice-0.1 gi-docgen
     python3 python3-gi
     libuv1-dev liburiparser-dev libusrsctp-dev libboost-dev

@@ -56,15 +56,16 @@ static SluiceStatus load_openssl(X509 *x509, EVP_PKEY *key)
 
 static void key_forms(void **state)
 {
-    (void)state;
     for (int type = 0; type < 2; type++) {
         SluiceCertificate *made = generate((SluiceKeyType)type);
         EVP_PKEY *key = sl_certificate_key(made);
+        assert_int_equal(check_queue(state), 0);
         Blob pem = pem_certificate(sl_certificate_x509(made));
         Blob der = der_certificate(sl_certificate_x509(made));
         Blob keys[] = {pem_key(key, 0, NULL),     pem_key(key, 1, NULL), pem_key(key, 0, "secret"),
                        pem_key(key, 1, "secret"), der_key(key, 0, NULL), der_key(key, 1, NULL),
                        der_key(key, 0, "secret")};
+        mark_queue(state); /* OpenSSL 4.0 clears it when it encrypts a key */
         assert_int_equal(load_pem(pem, keys[0]), SLUICE_OK);
         assert_int_equal(load_pem(pem, keys[1]), SLUICE_OK);
         assert_int_equal(load_pem(pem, keys[2]), SLUICE_INVALID_ARGUMENT);
