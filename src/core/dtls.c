@@ -315,13 +315,12 @@ SlDtlsResult sl_dtls_handle_timeout(SlDtls *self, SluiceTime now)
     if (!need_buffers(self))
         return settle(self, SL_PUMP_FATAL);
     result = sl_pump_timeout(self->ssl, &self->error);
-    if (result == SL_PUMP_WAIT && !self->finished &&
-        !sl_dtls_clock_rearm(&self->clock, self->ssl, now)) {
+    if (result == SL_PUMP_WAIT && !sl_dtls_clock_rearm(&self->clock, self->ssl, now)) {
         /* The wall clock was set back, and OpenSSL waits for it. There is no call that forces a retransmission, but
-         * the flight is here. */
+         * the flight of a handshake is here. What a later timer is for, OpenSSL alone knows (DTLS 1.3). */
         sl_dtls_lower_mtu_if_lost_twice(self);
         sl_dtls_clock_expire(&self->clock, now);
-        self->flight_open = self->flight.len > 0;
+        self->flight_open = !self->finished && self->flight.len > 0;
     }
     return settle(self, result);
 }
