@@ -10,7 +10,7 @@ max_function=60
 # The rooms of the core, a level a line, from the bottom up. A file includes headers of its own level or
 # of a lower one; nothing points up.
 rooms='
-record fingerprint classify text timers byte-queue ssrc-table
+record fingerprint classify text timers byte-queue ssrc-table near
 certificate ssl-pump bio-method allowance generation-hints
 config stream-config datagram-bio stream-bio dtls-clock output inbox event-queue
 record-guard client-hello flight end srtp-openssl srtp-openssl-aes srtp-openssl-hmac srtp-openssl-vectors srtp-sessions

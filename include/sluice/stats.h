@@ -9,7 +9,7 @@ SLUICE_BEGIN_DECLS
 /**
  * SluiceStats: (skip)
  *
- * What a transport did and saw. Names in the first group are those of RTCTransportStats (W3C webrtc-stats),
+ * What a transport did and saw. Names in the groups so called are those of RTCTransportStats (W3C webrtc-stats),
  * in this language's spelling. Counters start at 0 and never fall. Bytes are UDP payload.
  */
 typedef struct {
@@ -18,6 +18,12 @@ typedef struct {
     uint64_t packets_received; /* datagrams given to receive, whatever became of them */
     uint64_t bytes_sent;
     uint64_t bytes_received;
+
+    /* media */
+    uint64_t rtp_received, rtcp_received; /* before any check */
+    uint64_t rtp_delivered, rtcp_delivered;
+
+    /* RTCTransportStats, of DTLS */
     SluiceState dtls_state;       /* see SluiceState for W3C's words */
     SluiceRole dtls_role;         /* auto: "unknown" */
     uint16_t tls_version;         /* 0xfefd: DTLS 1.2; 0: not known yet */
@@ -37,13 +43,11 @@ typedef struct {
     uint32_t mtu_reductions;
     uint32_t hello_verify_requests; /* sent */
 
-    /* what came in, by class */
+    /* what else came in, by class; before any check */
     uint64_t stun_received, zrtp_received, turn_received, quic_received, unknown_received;
-    uint64_t dtls_received, rtp_received, rtcp_received; /* before any check */
-
-    /* what was delivered */
-    uint64_t rtp_delivered, rtcp_delivered, data_delivered; /* data: messages given to the inbox */
-    uint64_t held;                                          /* packets that went through the inbox */
+    uint64_t dtls_received;
+    uint64_t data_delivered; /* messages given to the inbox */
+    uint64_t held;           /* packets that went through the inbox */
     uint64_t copied_unaligned;
 
     /* what was sent */

@@ -213,17 +213,19 @@ SlPumpResult sl_dtls_read(SlDtls *self)
 {
     uint8_t buffer[16384];
     SlPumpResult result;
-    size_t n;
+    size_t n, used = 0;
 
     while ((result = sl_pump_read(self->ssl, buffer, sizeof buffer, &n, &self->error)) ==
            SL_PUMP_DONE) {
+        if (n > used)
+            used = n;
         if (sl_inbox_push_data(self->sinks.inbox, self->generation, buffer, n) != SLUICE_OK)
             self->no_memory = 1;
         else
             self->sinks.stats->data_delivered++;
         self->messages++;
     }
-    OPENSSL_cleanse(buffer, sizeof buffer);
+    OPENSSL_cleanse(buffer, used); /* not the whole of it: a handshake reads often, and no data */
     self->buffers_released = 0;
     self->bio.in = NULL;
     return result;

@@ -36,6 +36,8 @@ core_sources = \
 	src/core/inbox.h \
 	src/core/lifecycle.c \
 	src/core/lifecycle.h \
+	src/core/near.c \
+	src/core/near.h \
 	src/core/output.c \
 	src/core/output.h \
 	src/core/record-guard.c \

@@ -235,6 +235,7 @@ static srtp_err_status_t make(SlSrtpAlgorithm which, int key_len, int tag_len, s
     self->base_key_len = EVP_CIPHER_CTX_get_key_length(self->ctx);
     self->direction = srtp_direction_any;
     *out = &self->theirs;
+    sl_srtp_openssl_note_cipher(self, self->ctx);
     return srtp_err_status_ok;
 }
 

@@ -165,6 +165,7 @@ static srtp_err_status_t alloc(srtp_auth_pointer_t *out, int key_len, int tag_le
         return srtp_err_status_alloc_fail;
     }
     *out = &self->theirs;
+    sl_srtp_openssl_note_mac(self);
     return srtp_err_status_ok;
 }
 

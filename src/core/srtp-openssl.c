@@ -21,6 +21,24 @@ static const char *const names[SL_SRTP_ALGORITHMS] = {"AES-CM-128", "AES-CM-256"
 static const uint32_t ids[SL_SRTP_ALGORITHMS] = {
     SRTP_AES_ICM_128, SRTP_AES_ICM_256, SRTP_AES_GCM_128, SRTP_AES_GCM_256, SRTP_HMAC_SHA1};
 
+static _Thread_local SlSrtpPlaces *noted; /* or NULL */
+
+void sl_srtp_openssl_note(SlSrtpPlaces *places) { noted = places; }
+
+void sl_srtp_openssl_note_cipher(const void *cipher, const void *context)
+{
+    if (!noted || noted->cipher)
+        return;
+    noted->cipher = cipher;
+    noted->context = context;
+}
+
+void sl_srtp_openssl_note_mac(const void *mac)
+{
+    if (noted && !noted->mac)
+        noted->mac = mac;
+}
+
 static int environment_wants_stock(void)
 {
     static int known, stock;

@@ -38,6 +38,17 @@ void sl_srtp_openssl_put_in(const SluiceConfig *config, uint64_t transport_id);
 void sl_srtp_openssl_put_in_with(const SlSrtpVectors *vectors, const SluiceConfig *config,
                                  uint64_t transport_id);
 
+/* Where in memory a session has what a packet needs of ours. */
+typedef struct {
+    const void *cipher, *context, *mac;
+} SlSrtpPlaces;
+
+/* From here on the calling thread notes in @places what it makes first of each; NULL: no more. The first of a session of
+ * libsrtp are those for SRTP. */
+void sl_srtp_openssl_note(SlSrtpPlaces *places);
+void sl_srtp_openssl_note_cipher(const void *cipher, const void *context);
+void sl_srtp_openssl_note_mac(const void *mac);
+
 /* What is put in, static, with these @vectors; NULL: OpenSSL has it not. The caller sees to it that one thread at a
  * time is here. */
 const srtp_cipher_type_t *sl_srtp_cipher_type(SlSrtpAlgorithm which,

@@ -50,7 +50,9 @@ static srtp_err_status_t add_session(SlSrtpSessions *self)
         self->room = room;
     }
     memset(&self->list[self->n], 0, sizeof *self->list);
+    sl_srtp_openssl_note(&self->list[self->n].places);
     status = create(self, self->direction, &self->list[self->n].srtp);
+    sl_srtp_openssl_note(NULL);
     if (status == srtp_err_status_ok)
         self->n++;
     return status;

@@ -8,6 +8,8 @@
  * one session make a packet four times as dear. So there are several sessions of the same key once there are many
  * streams. A stream stays where it was made; a new one goes where there are the fewest. */
 
+#include "srtp-openssl.h"
+
 #include <sluice/types.h>
 
 #include <srtp2/srtp.h>
@@ -18,6 +20,7 @@
 typedef struct {
     srtp_t srtp;
     uint32_t streams;
+    SlSrtpPlaces places;
 } SlSrtpSession;
 
 typedef struct {

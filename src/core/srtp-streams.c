@@ -71,3 +71,18 @@ void sl_srtp_streams_drop(SlSrtpStreams *self, SlSsrc *entry)
     entry->streamed = 0;
     entry->synced = 0;
 }
+
+void sl_srtp_streams_get_near(const SlSrtpStreams *self, SlNear *near)
+{
+    const SlSsrc *entry = self->table.recent;
+    const SlSrtpPlaces *ours;
+
+    if (!entry || !entry->streamed)
+        return;
+    ours = &self->sessions.list[entry->session].places;
+    near->ssrc = entry;
+    near->session = entry->srtp;
+    near->cipher = ours->cipher ? ours->cipher : entry;
+    near->context = ours->context ? ours->context : entry;
+    near->mac = ours->mac ? ours->mac : near->cipher;
+}

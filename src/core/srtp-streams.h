@@ -20,6 +20,7 @@
  * packet is said with srtp_set_stream_roc(), for one packet at a time: libsrtp does not take it back itself when the packet
  * is less than 2^15 ahead, and the stream breaks at the next roll-over. */
 
+#include "near.h"
 #include "srtp-sessions.h"
 #include "ssrc-table.h"
 
@@ -70,6 +71,7 @@ SluiceStatus sl_srtp_outbound_set_roc(SlSrtpStreams *self, uint32_t ssrc, uint32
 
 /* libsrtp has made a stream for @entry in @session. */
 void sl_srtp_streams_made(SlSrtpStreams *self, SlSsrc *entry, unsigned session);
+void sl_srtp_streams_get_near(const SlSrtpStreams *self, SlNear *near);
 /* Takes the stream of @entry out, if there is one. */
 void sl_srtp_streams_drop(SlSrtpStreams *self, SlSsrc *entry);
 

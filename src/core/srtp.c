@@ -246,6 +246,13 @@ SluiceStatus sl_srtp_set_roc(SlSrtp *self, SluiceTime now, SluiceDirection direc
                                         : sl_srtp_outbound_set_roc(&self->outbound, ssrc, roc);
 }
 
+void sl_srtp_get_near(const SlSrtp *self, SluiceDirection direction, SlNear *near)
+{
+    const SlSrtpStreams *streams = direction == SLUICE_RECEIVED ? &self->inbound : &self->outbound;
+
+    sl_srtp_streams_get_near(streams, near);
+}
+
 uint32_t sl_srtp_count_ssrcs(const SlSrtp *self, SluiceDirection direction)
 {
     const SlSrtpStreams *streams = direction == SLUICE_RECEIVED ? &self->inbound : &self->outbound;

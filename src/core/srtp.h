@@ -5,6 +5,8 @@
 /* One generation of keys, both directions: what a packet has to look like, whose keys are whose; the SSRCs are in
  * srtp-streams. With these two and srtp-openssl the only place that knows libsrtp2. */
 
+#include "near.h"
+
 #include <sluice/stats.h>
 #include <sluice/transport.h>
 
@@ -41,6 +43,9 @@ SluiceStatus sl_srtp_protect(SlSrtp *self, SluiceKind kind, uint8_t *data, size_
  * is not defined. */
 SluiceStatus sl_srtp_unprotect(SlSrtp *self, SluiceTime now, SluiceKind kind, uint8_t *data,
                                size_t *len);
+
+/* Where in memory what the last packet needed is. @near stays as it is if there was none. */
+void sl_srtp_get_near(const SlSrtp *self, SluiceDirection direction, SlNear *near);
 
 /* Contracts of sluice_transport_remove_ssrc(), _get_roc() and _set_roc(). Outbound the caller holds the lock. */
 SluiceStatus sl_srtp_remove_ssrc(SlSrtp *self, SluiceDirection direction, uint32_t ssrc);

@@ -136,6 +136,8 @@ SluiceStatus sluice_transport_receive(SluiceTransport *self, SluiceTime now, uin
         return sl_transport_receive_dtls(self, now, data, *len);
     case SLUICE_KIND_RTP:
     case SLUICE_KIND_RTCP:
+        __builtin_prefetch(self->srtp);
+        sl_near_ask(&self->near);
         self->media_opened = 0;
         status = receive_media(self, kind, data, len);
         if (self->second.phase == SL_SECOND_CANDIDATE)

@@ -71,8 +71,9 @@ void sl_transport_use_keys(SluiceTransport *self, SluiceTime now, SlSrtp *srtp)
     SlDtls *live = self->associations[SL_LIVE];
     SluiceEvent event = {.type = SLUICE_EVENT_GENERATION, .time = now};
 
-    pthread_mutex_lock(&self->send_lock);
     self->srtp = srtp;
+    pthread_mutex_lock(&self->send_lock);
+    self->srtp_out = srtp;
     pthread_mutex_unlock(&self->send_lock);
     event.u.generation.restarted = self->generation > 0;
     self->generation = sl_dtls_generation(live);
@@ -172,6 +173,8 @@ SluiceStatus sl_transport_unprotect(SluiceTransport *self, SluiceKind kind, uint
     if (n == 1 && aligned && !sl_second_may_own_media(self)) {
         *generation = keys[0].generation;
         status = sl_srtp_unprotect(keys[0].srtp, self->received_at, kind, data, len);
+        if (sl_near_is_due(self->stats.rtp_delivered))
+            sl_srtp_get_near(keys[0].srtp, SLUICE_RECEIVED, &self->near);
     } else {
         self->stats.copied_unaligned += !aligned;
         status = unprotect_copy(self, keys, n, kind, data, len, generation);

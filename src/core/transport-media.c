@@ -13,13 +13,16 @@ static SluiceStatus protect_locked(SluiceTransport *self, SluiceKind kind, uint8
 {
     SluiceStatus status;
 
-    if (self->srtp)
-        status = sl_srtp_protect(self->srtp, kind, data, len, capacity);
+    sl_near_ask(&self->near_out);
+    if (self->srtp_out)
+        status = sl_srtp_protect(self->srtp_out, kind, data, len, capacity);
     else
         status = self->ended ? SLUICE_ENDED : SLUICE_NOT_READY;
     if (status != SLUICE_OK) {
         self->protect_failed++;
     } else {
+        if (sl_near_is_due(self->rtp_protected))
+            sl_srtp_get_near(self->srtp_out, SLUICE_SENT_OUT, &self->near_out);
         self->protected_bytes += *len;
         if (kind == SLUICE_KIND_RTP)
             self->rtp_protected++;

@@ -151,8 +151,8 @@ SluiceStatus sluice_transport_get_stats(SluiceTransport *self, SluiceStats *stat
     now.packets_sent += self->rtp_protected + self->rtcp_protected;
     now.bytes_sent += self->protected_bytes;
     now.protect_failed = self->protect_failed;
-    if (self->srtp)
-        now.ssrcs_sent = sl_srtp_count_ssrcs(self->srtp, SLUICE_SENT_OUT);
+    if (self->srtp_out)
+        now.ssrcs_sent = sl_srtp_count_ssrcs(self->srtp_out, SLUICE_SENT_OUT);
     pthread_mutex_unlock(&self->send_lock);
     if (self->srtp)
         now.ssrcs_received = sl_srtp_count_ssrcs(self->srtp, SLUICE_RECEIVED);

@@ -6,13 +6,17 @@
 
 #include <sluice/media.h>
 
-/* SLUICE_OK: there are keys, and where packets go out the lock is held. */
-static SluiceStatus begin(SluiceTransport *self, SluiceDirection direction)
+/* The keys; where packets go out the lock is held. NULL: there are none. */
+static SlSrtp *begin(SluiceTransport *self, SluiceDirection direction)
 {
-    if (direction == SLUICE_SENT_OUT)
-        pthread_mutex_lock(&self->send_lock);
-    if (self->srtp)
-        return SLUICE_OK;
+    if (direction == SLUICE_RECEIVED)
+        return self->srtp;
+    pthread_mutex_lock(&self->send_lock);
+    return self->srtp_out;
+}
+
+static SluiceStatus without_keys(const SluiceTransport *self)
+{
     return self->ended ? SLUICE_ENDED : SLUICE_NOT_READY;
 }
 
@@ -32,12 +36,12 @@ SluiceStatus sluice_transport_remove_ssrc(SluiceTransport *self, SluiceDirection
                                           uint32_t ssrc)
 {
     SluiceStatus status;
+    SlSrtp *srtp;
 
     if (!self || !is_direction(direction))
         return SLUICE_INVALID_ARGUMENT;
-    status = begin(self, direction);
-    if (status == SLUICE_OK)
-        status = sl_srtp_remove_ssrc(self->srtp, direction, ssrc);
+    srtp = begin(self, direction);
+    status = srtp ? sl_srtp_remove_ssrc(srtp, direction, ssrc) : without_keys(self);
     return finish(self, direction, status);
 }
 
@@ -45,12 +49,12 @@ SluiceStatus sluice_transport_get_roc(SluiceTransport *self, SluiceDirection dir
                                       uint32_t ssrc, uint32_t *roc)
 {
     SluiceStatus status;
+    SlSrtp *srtp;
 
     if (!self || !is_direction(direction) || !roc)
         return SLUICE_INVALID_ARGUMENT;
-    status = begin(self, direction);
-    if (status == SLUICE_OK)
-        status = sl_srtp_get_roc(self->srtp, direction, ssrc, roc);
+    srtp = begin(self, direction);
+    status = srtp ? sl_srtp_get_roc(srtp, direction, ssrc, roc) : without_keys(self);
     return finish(self, direction, status);
 }
 
@@ -58,13 +62,15 @@ SluiceStatus sluice_transport_set_roc(SluiceTransport *self, SluiceDirection dir
                                       uint32_t ssrc, uint32_t roc)
 {
     SluiceStatus status;
+    SlSrtp *srtp;
 
     if (!self || !is_direction(direction))
         return SLUICE_INVALID_ARGUMENT;
-    status = begin(self, direction);
-    if (status == SLUICE_OK) /* received_at is the owner's, and of no use outbound */
-        status = direction == SLUICE_RECEIVED
-                     ? sl_srtp_set_roc(self->srtp, self->received_at, direction, ssrc, roc)
-                     : sl_srtp_set_roc(self->srtp, 0, direction, ssrc, roc);
+    srtp = begin(self, direction);
+    if (srtp) /* received_at is the owner's, and of no use outbound */
+        status = sl_srtp_set_roc(srtp, direction == SLUICE_RECEIVED ? self->received_at : 0,
+                                 direction, ssrc, roc);
+    else
+        status = without_keys(self);
     return finish(self, direction, status);
 }

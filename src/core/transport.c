@@ -16,16 +16,18 @@
 SluiceTransport *sluice_transport_new(SluiceConfig *config)
 {
     SSL_CTX *ctx = config ? sl_config_freeze(config, sl_dtls_install) : NULL;
-    SluiceTransport *self = ctx ? calloc(1, sizeof *self) : NULL;
+    SluiceTransport *self = ctx ? sl_near_alloc(sizeof *self) : NULL;
 
     if (!self)
         return NULL;
     if (RAND_bytes(self->cookie_secret, sizeof self->cookie_secret) != 1 ||
         pthread_mutex_init(&self->send_lock, NULL) != 0) {
-        free(self);
+        sl_near_free(self);
         return NULL;
     }
     self->id = sl_next_id();
+    sl_near_init(&self->near, self);
+    sl_near_init(&self->near_out, self);
     if (config->n_profiles)
         (void)sl_srtp_prepare(config, self->id); /* if it is not ready the handshake says so */
     self->config = sluice_config_ref(config);
@@ -75,7 +77,7 @@ void sluice_transport_free(SluiceTransport *self)
     pthread_mutex_destroy(&self->send_lock);
     sluice_config_unref(self->config);
     OPENSSL_cleanse(self, sizeof *self);
-    free(self);
+    sl_near_free(self);
 }
 
 uint64_t sluice_transport_get_id(const SluiceTransport *self) { return self ? self->id : 0; }
@@ -137,7 +139,6 @@ void sl_transport_end(SluiceTransport *self, SluiceTime now, SluiceEndReason rea
 {
     int in_order = reason == SLUICE_END_LOCAL_CLOSE || reason == SLUICE_END_CLOSE_NOTIFY;
     SlDtls *live = self->associations[SL_LIVE];
-    SlSrtp *srtp;
 
     if (sl_transport_has_ended(self))
         return;
@@ -155,11 +156,11 @@ void sl_transport_end(SluiceTransport *self, SluiceTime now, SluiceEndReason rea
     /* Not freed here: the application may be looking at the oldest message as it closes. */
     self->messages_dropped = reason == SLUICE_END_LOCAL_CLOSE || !sl_transport_is_verified(self);
     pthread_mutex_lock(&self->send_lock);
-    srtp = self->srtp;
-    self->srtp = NULL;
+    self->srtp_out = NULL;
     self->ended = 1;
     pthread_mutex_unlock(&self->send_lock);
-    sl_srtp_free(srtp);
+    sl_srtp_free(self->srtp);
+    self->srtp = NULL;
     self->deadline = SLUICE_TIME_NEVER;
     self->end_dtls_at = SLUICE_TIME_NEVER;
     sl_transport_enter(self, now, in_order ? SL_INPUT_CLOSE : SL_INPUT_FAIL);

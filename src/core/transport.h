@@ -36,12 +36,12 @@ typedef enum {
 } SlSecondPhase;
 
 typedef struct {
+    SlSrtp *srtp; /* of a candidate or an old one; inbound only */
     SlSecondPhase phase;
     SluiceTime since, deadline; /* of the phase */
     SluiceTime last_flight_at;  /* of a candidate: when ours was sent, the first time or again */
     SluiceTime
         live_heard_at; /* while it waits: when something came under the live one's keys, or NEVER */
-    SlSrtp *srtp;      /* of a candidate or an old one; inbound only */
     SlInbox inbox;     /* what came under its keys before it was verified */
     SluicePeerOffer offer;
     uint8_t *peer_der;
@@ -57,19 +57,31 @@ typedef struct {
     SluiceTime deadline;     /* NEVER: an association's own counts, or nothing is announced */
 } SlRestart;
 
+/* In the order of a packet's way: among thousands of transports it is the lines of the cache that cost, so those that media
+ * needs stand together, what comes in at the beginning, what goes out at the end. */
 struct SluiceTransport {
-    uint64_t id;
+    SlNear near;
+    SlSrtp *
+        srtp; /* of the live association, for what comes in: the owner's, who needs no lock for it */
     SluiceConfig *config;
-    SSL_CTX *ctx; /* the config's */
-
     SluiceState state;
-    SluiceRole role; /* AUTO until it is decided */
-    int role_named;  /* by the caller */
     int path_validated;
+    SluiceTime received_at;    /* the last datagram */
+    uint32_t generation;       /* of the live one's keys; the first is 1 */
+    uint32_t media_generation; /* of the packet that was decrypted last */
+    uint32_t media_opened; /* the newest generation of what was decrypted in the call that runs */
+    SluiceRole role;       /* AUTO until it is decided */
+    SlGenerationHints *hints; /* made while there are two generations */
+    SluiceStats stats;
+    SlInbox inbox;
+    SlSecond second;
+
+    uint64_t id;
+    SSL_CTX *ctx;      /* the config's */
+    int role_named;    /* by the caller */
+    int dtls_given_up; /* said by the caller: neither data nor a restart will be wanted */
     SluiceTime rtt;
-    SluiceTime deadline;    /* of the handshake, or of the fingerprint; NEVER: none */
-    SluiceTime received_at; /* the last datagram */
-    int dtls_given_up;      /* said by the caller: neither data nor a restart will be wanted */
+    SluiceTime deadline; /* of the handshake, or of the fingerprint; NEVER: none */
     SluiceTime
         end_dtls_at; /* when to look again whether it can go; NEVER: it has, or nobody wants it to */
     SlOutput farewell; /* a close_notify that was sealed before DTLS was given up */
@@ -77,24 +89,17 @@ struct SluiceTransport {
 
     /* The live association, and one that has to prove itself first, or has been replaced. */
     SlDtls *associations[2];
-    SlSecond second;
     SlRestart restart;
-    uint32_t made;             /* associations */
-    SlAllowance challenges;    /* HelloVerifyRequests beside an association */
-    SluiceTime challenged_at;  /* the last of them, or NEVER */
-    uint32_t generation;       /* of the live one's keys; the first is 1 */
-    uint32_t media_generation; /* of the packet that was decrypted last */
-    SlGenerationHints *hints;  /* made while there are two generations */
-    uint32_t media_opened; /* the newest generation of what was decrypted in the call that runs */
+    uint32_t made;            /* associations */
+    SlAllowance challenges;   /* HelloVerifyRequests beside an association */
+    SluiceTime challenged_at; /* the last of them, or NEVER */
     SlPeerIdentity identity;
     uint8_t *peer_der; /* the certificate of the peer, from Finished on */
     size_t peer_der_len;
 
     SlOutput output;
-    SlInbox inbox;
     SlEventQueue events;
     SluicePeerOffer offer;
-    SluiceStats stats;
     SluiceEnd end;
     int messages_dropped; /* by the end: what waits is not shown any more */
     SluiceStatus opened;  /* what came of the held packet that was opened last */
@@ -103,7 +108,8 @@ struct SluiceTransport {
 
     /* protect() comes from any thread. The owner's thread changes what the lock guards only while it holds it. */
     pthread_mutex_t send_lock;
-    SlSrtp *srtp; /* of the live association; guarded, but for the inbound side */
+    SlSrtp *srtp_out; /* the same for what goes out; guarded */
+    SlNear near_out;
     uint64_t rtp_protected, rtcp_protected, protected_bytes, protect_failed; /* guarded */
     int ended;                                                               /* guarded */
 };

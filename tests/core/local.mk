@@ -22,6 +22,7 @@ core_tests += \
 	tests/core/test-generation-hints \
 	tests/core/test-inbox \
 	tests/core/test-lifecycle \
+	tests/core/test-near \
 	tests/core/test-output \
 	tests/core/test-record \
 	tests/core/test-record-guard \
@@ -54,6 +55,7 @@ tests_core_test_srtp_openssl_packets_SOURCES = tests/core/test-srtp-openssl-pack
 
 # Two ends of one SRTP key.
 srtp_ends = tests/core/srtp-ends.c tests/core/srtp-ends.h
+tests_core_test_near_SOURCES = tests/core/test-near.c $(srtp_ends)
 tests_core_test_srtp_inbound_SOURCES = tests/core/test-srtp-inbound.c $(srtp_ends)
 tests_core_test_srtp_model_SOURCES = tests/core/test-srtp-model.c $(srtp_ends)
 tests_core_test_srtp_outbound_SOURCES = tests/core/test-srtp-outbound.c $(srtp_ends)

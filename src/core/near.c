@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "near.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LINE 64
+
+void *sl_near_alloc(size_t size)
+{
+    uint8_t *block = calloc(1, size + LINE + sizeof block), *at;
+
+    if (!block)
+        return NULL;
+    at = block + sizeof block;
+    at += (LINE - (uintptr_t)at % LINE) % LINE;
+    memcpy(at - sizeof block, &block, sizeof block); /* for sl_near_free() */
+    return at;
+}
+
+void sl_near_free(void *pointer)
+{
+    uint8_t *block;
+
+    if (!pointer)
+        return;
+    memcpy(&block, (uint8_t *)pointer - sizeof block, sizeof block);
+    free(block);
+}
