@@ -92,9 +92,16 @@ double median(double *samples, size_t n);
 void report_rates(const char *yardstick, const char *what, const char *unit, const double *ours,
                   const double *base, size_t rounds);
 
+/* The same of what each costs, smaller is better. */
+void report_costs(const char *yardstick, const char *what, const char *unit, const double *ours,
+                  const double *base, size_t rounds);
+
 /* The same of counts that are the same each time, smaller is better. */
 void report_counts(const char *yardstick, const char *what, const char *unit, double ours,
                    double base);
+
+/* The thread stays where it is: what it has in the caches, too. */
+void pin_to_one_cpu(void);
 
 /* Reads `--rounds N` and `--scale PERCENT`; anything else is refused. */
 void read_options(int argc, char **argv, size_t *rounds, unsigned *percent);

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,8 +48,8 @@ static double median_of_copy(const double *samples, size_t n)
     return median(copy, n);
 }
 
-void report_rates(const char *yardstick, const char *what, const char *unit, const double *ours,
-                  const double *base, size_t rounds)
+static void report(const char *yardstick, const char *what, const char *unit, const double *ours,
+                   const double *base, size_t rounds, int decimals)
 {
     double ratios[ROUNDS_MAX], middle;
 
@@ -56,11 +57,24 @@ void report_rates(const char *yardstick, const char *what, const char *unit, con
     for (size_t i = 0; i < rounds; i++)
         ratios[i] = ours[i] / base[i];
     middle = median(ratios, rounds);
-    printf("{\"yardstick\":\"%s\",\"case\":\"%s\",\"ratio\":%.3f,\"ours\":%.0f,\"base\":%.0f,"
+    printf("{\"yardstick\":\"%s\",\"case\":\"%s\",\"ratio\":%.3f,\"ours\":%.*f,\"base\":%.*f,"
            "\"unit\":\"%s\",\"rounds\":%zu,\"quartiles\":[%.3f,%.3f]}\n",
-           yardstick, what, middle, median_of_copy(ours, rounds), median_of_copy(base, rounds),
-           unit, rounds, ratios[rounds / 4], ratios[rounds - 1 - rounds / 4]);
+           yardstick, what, middle, decimals, median_of_copy(ours, rounds), decimals,
+           median_of_copy(base, rounds), unit, rounds, ratios[rounds / 4],
+           ratios[rounds - 1 - rounds / 4]);
     fflush(stdout);
+}
+
+void report_rates(const char *yardstick, const char *what, const char *unit, const double *ours,
+                  const double *base, size_t rounds)
+{
+    report(yardstick, what, unit, ours, base, rounds, 0);
+}
+
+void report_costs(const char *yardstick, const char *what, const char *unit, const double *ours,
+                  const double *base, size_t rounds)
+{
+    report(yardstick, what, unit, ours, base, rounds, 1);
 }
 
 void report_counts(const char *yardstick, const char *what, const char *unit, double ours,
@@ -68,8 +82,19 @@ void report_counts(const char *yardstick, const char *what, const char *unit, do
 {
     printf("{\"yardstick\":\"%s\",\"case\":\"%s\",\"ratio\":%.3f,\"ours\":%.0f,\"base\":%.0f,"
            "\"unit\":\"%s\"}\n",
-           yardstick, what, ours / base, ours, base, unit);
+           yardstick, what, base != 0 ? ours / base : 0, ours, base, unit);
     fflush(stdout);
+}
+
+void pin_to_one_cpu(void)
+{
+    cpu_set_t set;
+    int cpu = sched_getcpu();
+
+    CPU_ZERO(&set);
+    CPU_SET(cpu < 0 ? 0 : (size_t)cpu, &set);
+    (void)sched_setaffinity(0, sizeof set,
+                            &set); /* without it the figures spread more, that is all */
 }
 
 void read_options(int argc, char **argv, size_t *rounds, unsigned *percent)
