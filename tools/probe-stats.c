@@ -68,6 +68,7 @@ static const Counter narrow[] = {
     COUNTER("generation", generation),
     COUNTER("restarts", restarts),
     COUNTER("restartsFailed", restarts_failed),
+    COUNTER("attemptsGivenUp", attempts_given_up),
 };
 
 static guint64 wide_value(const SluiceStats *stats, const Counter *counter)

@@ -185,7 +185,7 @@ SLUICE_API gboolean sluice_ice_transport_set_remote_fingerprint(SluiceIceTranspo
  * that error.
  *
  * Returns: %TRUE, or %FALSE with @error set: %SLUICE_ERROR_INVALID_STATE: started before, or it has
- *   become server and is told to be client; %SLUICE_ERROR_INVALID_ARGUMENT; %SLUICE_ERROR_ENDED
+ *   finished a handshake as server and is told to be client; %SLUICE_ERROR_INVALID_ARGUMENT; %SLUICE_ERROR_ENDED
  */
 SLUICE_API gboolean sluice_ice_transport_start(SluiceIceTransport *self, SluiceRole role,
                                                GError **error);

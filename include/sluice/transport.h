@@ -67,12 +67,13 @@ SLUICE_API uint64_t sluice_transport_get_id(const SluiceTransport *self);
  *   may be started again with the role that the answer names
  *
  * Starts the handshake. DTLS that came early from a validated path is answered now. A client should be
- * started when the path can send. Naming the role that an automatic transport has taken by itself is fine.
+ * started when the path can send. Naming the role that an automatic transport has taken by itself is fine; so is the
+ * other one until the handshake is finished, for the ClientHello that made it server may have been anybody's.
  *
  * While a restart runs that was announced without a role, this names it.
  *
- * Returns: %SLUICE_OK; %SLUICE_INVALID_STATE when it was started before, or has become server and is told
- *   to be client (the peer broke RFC 8842: end the call); %SLUICE_NO_MEMORY, %SLUICE_INTERNAL
+ * Returns: %SLUICE_OK; %SLUICE_INVALID_STATE when it was started before, or has finished a handshake as server and
+ *   is told to be client (the peer broke RFC 8842: end the call); %SLUICE_NO_MEMORY, %SLUICE_INTERNAL
  */
 SLUICE_API SluiceStatus sluice_transport_start(SluiceTransport *self, SluiceTime now,
                                                SluiceRole role);

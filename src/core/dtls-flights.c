@@ -35,6 +35,16 @@ static SluiceStatus add_to_flight(SlDtls *self, const SlRecord *record, const ui
     return sl_flight_add(&self->flight, bytes, len);
 }
 
+/* An alert in plaintext would end the honest peer's handshake, too; whether it is due is seen later. */
+static int hold_back(SlDtls *self, const uint8_t *bytes, size_t len)
+{
+    if (self->finished || self->keyed || len > sizeof self->last_words)
+        return 0;
+    memcpy(self->last_words, bytes, len);
+    self->last_words_len = len;
+    return 1;
+}
+
 static void on_record(SlDtls *self, const SlRecord *record, uint8_t *bytes, size_t len)
 {
     SluiceStatus status;
@@ -46,6 +56,8 @@ static void on_record(SlDtls *self, const SlRecord *record, uint8_t *bytes, size
         break;
     case SL_ALERT:
         sl_flight_number(&self->flight, bytes);
+        if (hold_back(self, bytes, len))
+            return;
         status =
             sl_output_push_of(self->sinks.output, SL_OUTPUT_ALERT, self->sinks.maker, bytes, len);
         break;
@@ -199,8 +211,9 @@ static void count_flight(SlDtls *self, SluiceFlight *note)
 
     stats->flights_sent++;
     if (note->number > self->last_sent) {
+        self->answer_took = self->last_sent ? self->now - self->first_sent_at : 0;
         self->last_sent = note->number;
-        self->sent_at = self->now;
+        self->first_sent_at = self->sent_at = self->now;
         return;
     }
     if (self->flight_recut) /* the network took nothing of that size: this is the first to go */

@@ -10,7 +10,7 @@
  * - what is under the new keys waits here until then: OpenSSL would keep a hundred, in 17 KB each;
  * - a message whose number cannot be its own, or a part of one whose length is not that of the other parts, is dropped:
  *   OpenSSL ends the handshake over it;
- * - a plaintext alert is no end but evidence. Only if the handshake gets no further for the grace time is it believed. */
+ * - a plaintext alert is no end but evidence (evidence.h). */
 
 #include "dtls-private.h"
 #include "record.h"
@@ -19,10 +19,6 @@
 #include <openssl/ssl.h>
 
 #include <string.h>
-
-#define CLOSE_NOTIFY 0
-#define FATAL 2
-#define GRACE_ROUND_TRIPS 4
 
 static int expects_change_cipher_spec(const SlDtls *self)
 {
@@ -50,6 +46,82 @@ static SlPumpResult feed_numbered(SlDtls *self, uint8_t *record, size_t len)
 {
     sl_put48(record + 5, self->input.next_number++);
     return feed(self, record, len);
+}
+
+/* -- how far it is ------------------------------------------------------------------------------------------ */
+
+int sl_dtls_stage(const SlDtls *self)
+{
+    /* In the order of the messages that are read. What is written counts once it is a whole flight, and a
+     * ChangeCipherSpec, one bit, not at all. */
+    static const struct {
+        OSSL_HANDSHAKE_STATE state;
+        int stage;
+    } stages[] = {
+        {TLS_ST_SR_CLNT_HELLO, 1}, {TLS_ST_CR_SRVR_HELLO, 3}, {TLS_ST_CR_CERT, 4},
+        {TLS_ST_CR_KEY_EXCH, 5},   {TLS_ST_CR_CERT_REQ, 6},   {TLS_ST_CR_SRVR_DONE, 7},
+        {TLS_ST_SR_CERT, 9},       {TLS_ST_SR_KEY_EXCH, 10},  {TLS_ST_SR_CERT_VRFY, 11},
+        {TLS_ST_SR_CHANGE, 11},    {TLS_ST_CR_FINISHED, 12},  {TLS_ST_SR_FINISHED, 12},
+        {TLS_ST_OK, 12},
+    };
+    OSSL_HANDSHAKE_STATE state = SSL_get_state(self->ssl);
+
+    for (size_t i = 0; i < sizeof stages / sizeof stages[0]; i++)
+        if (stages[i].state == state)
+            return stages[i].stage;
+    switch (self->last_sent) {
+    case 3:
+        return 2;
+    case 4:
+    case 5:
+        return 8;
+    default:
+        return self->last_sent == 1;
+    }
+}
+
+/* -- signs that it leads nowhere ---------------------------------------------------------------------------- */
+
+/* Neither is believed at once: anybody can make them. But when nothing else follows, the two ends do not talk of the same
+ * handshake any more. */
+
+/* The parts of a message that do not agree are no matter when the whole message comes. */
+#define PATIENCE_WITH_PARTS 4
+#define PATIENCE_WITH_HELLOS 2
+
+static void contradict(SlDtls *self, unsigned patience)
+{
+    SlHandshakeInput *input = &self->input;
+
+    if (input->contradicted != self->last_sent || patience < input->patience)
+        input->patience = patience;
+    input->contradicted = self->last_sent;
+}
+
+void sl_dtls_note_asked_anew(SlDtls *self)
+{
+    if (self->role != SLUICE_ROLE_CLIENT || self->last_sent != 5 || self->input.asked_anew)
+        return;
+    self->input.asked_anew = 1;
+    self->input.asked_at_expiry = self->clock.expiries;
+}
+
+int sl_dtls_is_stuck(const SlDtls *self, SluiceTime now)
+{
+    const SlHandshakeInput *input = &self->input;
+
+    /* On a long path the answer may be under way while our timer runs out again and again. */
+    if (self->finished || self->over || now - self->first_sent_at < 2 * self->answer_took)
+        return 0;
+    if (input->asked_anew && self->clock.expiries > input->asked_at_expiry)
+        return 1;
+    return input->contradicted && input->contradicted == self->last_sent &&
+           self->clock.expiries >= input->patience;
+}
+
+int sl_dtls_is_spoilt(const SlDtls *self)
+{
+    return self->role == SLUICE_ROLE_SERVER && self->last_sent == 0 && self->input.spoilt;
 }
 
 /* -- messages and their numbers ----------------------------------------------------------------------------- */
@@ -89,13 +161,53 @@ static int agrees(SlHandshakeInput *input, const SlFragment *fragment)
     return 1;
 }
 
+/* The cookie of a HelloVerifyRequest: another one than the first? */
+static int is_another_cookie(SlHandshakeInput *input, const SlFragment *fragment)
+{
+    uint8_t cookie[SL_COOKIE] = {0};
+    size_t n = fragment->len > 3 ? fragment->len - 3 : 0;
+
+    if (n)
+        memcpy(cookie, fragment->body + 3, n < sizeof cookie ? n : sizeof cookie);
+    if (input->first_message == 1)
+        return memcmp(input->cookie, cookie, sizeof cookie) != 0;
+    memcpy(input->cookie, cookie, sizeof cookie);
+    return 0;
+}
+
+/* A client was asked for a cookie, and then is answered as if it had not been; or the other way round. */
+static int is_of_another_beginning(SlDtls *self, const SlFragment *fragment)
+{
+    SlHandshakeInput *input = &self->input;
+
+    if (fragment->type == SL_HELLO_VERIFY_REQUEST)
+        return sl_dtls_stage(self) > 2 || is_another_cookie(input, fragment);
+    return fragment->type == SL_SERVER_HELLO && input->first_message == 1 &&
+           fragment->message_seq == 0;
+}
+
+static int fits(SlDtls *self, const SlFragment *fragment)
+{
+    if (is_of_another_beginning(self, fragment)) {
+        contradict(self, PATIENCE_WITH_HELLOS);
+        return 0;
+    }
+    if (!is_in_place(&self->input, fragment))
+        return 0;
+    if (agrees(&self->input, fragment))
+        return 1;
+    contradict(self, PATIENCE_WITH_PARTS);
+    self->input.spoilt |= fragment->type == SL_CLIENT_HELLO;
+    return 0;
+}
+
 static SlPumpResult take_messages(SlDtls *self, const SlRecord *record, uint8_t *bytes, size_t len)
 {
     size_t offset = 0;
     SlFragment fragment;
 
     while (sl_fragment_next(record->body, record->len, &offset, &fragment) == 1) {
-        if (!is_in_place(&self->input, &fragment) || !agrees(&self->input, &fragment)) {
+        if (!fits(self, &fragment)) {
             self->sinks.stats->dropped_unexpected++;
             return SL_PUMP_WAIT;
         }
@@ -168,55 +280,20 @@ static SlPumpResult change_cipher_spec(SlDtls *self)
 
 /* -- alerts that nobody has authenticated ------------------------------------------------------------------- */
 
-/* 1 if the handshake has got no further since. The second ClientHello leaves a client's state as it was. */
-static int evidence_stands(const SlDtls *self)
+static void note_alert(SlDtls *self, const SlRecord *record)
 {
-    const SlHandshakeInput *input = &self->input;
-
-    return (int)SSL_get_state(self->ssl) == input->evidence_state &&
-           self->last_sent == input->evidence_flight;
-}
-
-/* Several round trips on a long path: before the peer has answered nobody can tell. */
-static SluiceTime grace(const SlDtls *self)
-{
-    SluiceTime rtt = self->rtt ? self->rtt : self->sinks.stats->handshake_rtt;
-
-    return GRACE_ROUND_TRIPS * rtt > SL_GRACE ? GRACE_ROUND_TRIPS * rtt : SL_GRACE;
-}
-
-static void note_evidence(SlDtls *self, const SlRecord *record)
-{
-    SlHandshakeInput *input = &self->input;
-
     self->sinks.stats->plaintext_alerts++;
-    if (record->body[0] != FATAL && record->body[1] != CLOSE_NOTIFY)
-        return;
-    /* The first of them counts. But an older one that was overtaken says nothing, and must not hide this. */
-    if (input->evidence_until != SLUICE_TIME_NEVER && evidence_stands(self))
-        return;
-    input->evidence.direction = SLUICE_RECEIVED;
-    input->evidence.level = record->body[0];
-    input->evidence.number = record->body[1];
-    input->evidence_state = (int)SSL_get_state(self->ssl);
-    input->evidence_flight = self->last_sent;
-    input->evidence_until = self->now + grace(self);
+    self->input.alert_came |= sl_alert_of(record, &self->input.plain_alert);
 }
 
-int sl_dtls_believe_evidence(SlDtls *self)
+int sl_dtls_take_alert(SlDtls *self, SluiceAlert *alert)
 {
-    SluiceEvent event = {.type = SLUICE_EVENT_ALERT, .time = self->now};
-    SlHandshakeInput *input = &self->input;
-    int stands =
-        !self->finished && input->evidence_until != SLUICE_TIME_NEVER && evidence_stands(self);
+    int came = self->input.alert_came && !self->finished;
 
-    input->evidence_until = SLUICE_TIME_NEVER;
-    if (!stands)
-        return 0; /* the handshake went on: somebody else said that */
-    self->alert = input->evidence;
-    event.u.alert = self->alert;
-    sl_event_queue_push(self->sinks.events, &event);
-    return 1;
+    self->input.alert_came = 0;
+    if (came)
+        *alert = self->input.plain_alert;
+    return came;
 }
 
 /* -- a datagram of a handshake ------------------------------------------------------------------------------ */
@@ -237,7 +314,7 @@ static SlPumpResult take_record(SlDtls *self, const SlRecord *record, uint8_t *b
         self->input.change_came = 1;
         return change_cipher_spec(self);
     case SL_ALERT:
-        note_evidence(self, record);
+        note_alert(self, record);
         return SL_PUMP_WAIT;
     default:
         result = take_messages(self, record, bytes, len);

@@ -7,6 +7,7 @@
 #include "datagram-bio.h"
 #include "dtls-clock.h"
 #include "dtls.h"
+#include "evidence.h"
 #include "flight.h"
 #include "ssl-pump.h"
 
@@ -19,9 +20,6 @@
 
 /* Messages of the longest flight, behind a HelloVerifyRequest. */
 #define SL_MESSAGE_NUMBERS 6
-
-/* How long a plaintext alert is only evidence, on a path of up to half a second. A genuine refusal is told within 3 s. */
-#define SL_GRACE (2 * SLUICE_SECOND)
 
 typedef struct {
     uint8_t *bytes;
@@ -41,10 +39,14 @@ typedef struct {
     SlHeldRecord held[SL_HELD_RECORDS];
     size_t n_held;
 
-    SluiceAlert evidence;
-    int evidence_state;        /* of OpenSSL when it came */
-    int evidence_flight;       /* ours, the last one sent then */
-    SluiceTime evidence_until; /* when it is believed, or NEVER: there is none */
+    int alert_came; /* a plaintext one that would end the handshake, and nobody has asked for it since */
+    SluiceAlert plain_alert;
+    uint8_t cookie[SL_COOKIE]; /* the beginning of the one that we were asked for */
+    int contradicted; /* what came since our flight of that number does not fit what came before; 0: nothing */
+    unsigned patience; /* after how many expiries that counts */
+    int spoilt;        /* a part of the ClientHello is not of the length that the others have */
+    int asked_anew;    /* the server says that it knows nothing of our flight 5 */
+    unsigned asked_at_expiry;
 } SlHandshakeInput;
 
 struct SlDtls {
@@ -62,8 +64,10 @@ struct SlDtls {
     int incoming_is_copy;  /* the Finished of it is the one that we have */
     SlDtlsClock clock;
     size_t mtu;
-    SluiceTime now;        /* of the call that runs */
-    SluiceTime sent_at;    /* when the flight that waits was made; NEVER: more than once */
+    SluiceTime now;           /* of the call that runs */
+    SluiceTime sent_at;       /* when the flight that waits was made; NEVER: more than once */
+    SluiceTime first_sent_at; /* when the newest flight was sent the first time */
+    SluiceTime answer_took;   /* how long the one before was not answered */
     SluiceTime emitted_at; /* when our last flight was put in the output, the first time or again */
     SluiceTime heard_at;   /* when the first of the peer's newest flight came */
     SluiceTime rtt;        /* given by the caller, 0: unknown */
@@ -90,6 +94,8 @@ struct SlDtls {
     int warned;        /* a warning other than close_notify came in the call that runs */
     int cause;         /* a SluiceEndReason found by ourselves, 0: none */
     SlPumpError error;
+    uint8_t last_words[SL_LAST_WORDS]; /* an alert in plaintext, held back */
+    size_t last_words_len;
 
     uint8_t *peer_der;
     size_t peer_der_len;

@@ -32,6 +32,9 @@ static void on_info(const SSL *ssl, int where, int value)
     if (self->alert.direction == SLUICE_RECEIVED && self->alert.level == 1 && self->keyed &&
         self->alert.number != ALERT_CLOSE_NOTIFY)
         self->warned = 1;
+    /* What an attempt says before there are keys is held back, and perhaps never said. */
+    if (!self->keyed && self->alert.direction == SLUICE_SENT_OUT)
+        return;
     sl_log(self->config, SLUICE_LOG_DEBUG, self->sinks.id, "alert %s: %s",
            self->alert.direction == SLUICE_RECEIVED ? "received" : "sent",
            sluice_alert_name(self->alert.number));
@@ -84,7 +87,7 @@ SlDtls *sl_dtls_new(SluiceConfig *config, SSL_CTX *ctx, SluiceRole role, SluiceT
     self->bio.write = sl_dtls_on_write;
     self->bio.context = self;
     self->alert.number = -1;
-    self->input.evidence_until = SLUICE_TIME_NEVER;
+    self->alert.direction = SLUICE_SENT_OUT;
     self->used_at = INT64_MIN / 2;
     sl_dtls_clock_init(&self->clock, first, config->handshake_deadline);
     if (!make_ssl(self, ctx)) {
@@ -167,7 +170,6 @@ static SlDtlsResult finish(SlDtls *self)
         sl_flight_cleanup(&self->flight);
     else
         sl_flight_shrink(&self->flight);
-    self->input.evidence_until = SLUICE_TIME_NEVER;
     /* The handshake MTU has done its work; now the size of data counts. */
     self->mtu = self->config->handshake_mtu;
     self->sinks.stats->handshake_mtu = (uint32_t)self->mtu;
@@ -177,6 +179,13 @@ static SlDtlsResult finish(SlDtls *self)
     sl_dtls_close(self, self->now);
     self->over = 1;
     return SL_DTLS_DEAD;
+}
+
+/* OpenSSL has ended a handshake: over what came in plaintext, or by what somebody with the keys has said? */
+static int is_broken(const SlDtls *self)
+{
+    return !self->finished && !self->no_memory && !self->error.no_memory &&
+           self->alert.direction != SLUICE_RECEIVED;
 }
 
 static SlDtlsResult settle(SlDtls *self, SlPumpResult result)
@@ -191,7 +200,7 @@ static SlDtlsResult settle(SlDtls *self, SlPumpResult result)
         self->over = 1;
         /* RFC 5246 lets a connection live after a warning; OpenSSL 3.0 does not. Its media can. */
         if (self->no_memory || !self->warned)
-            return SL_DTLS_DEAD;
+            return is_broken(self) ? SL_DTLS_BROKEN : SL_DTLS_DEAD;
         sl_output_drop_of(self->sinks.output, SL_OUTPUT_ALERT, self->sinks.maker);
         return SL_DTLS_OVER;
     }
@@ -237,6 +246,12 @@ static void enter(SlDtls *self, SluiceTime now)
     self->warned = 0;
 }
 
+/* Nothing has come: it is no one else's doing. */
+static SlDtlsResult of_our_own(SlDtlsResult result)
+{
+    return result == SL_DTLS_BROKEN ? SL_DTLS_DEAD : result;
+}
+
 /* -- the calls ---------------------------------------------------------------------------------------------- */
 
 SlDtlsResult sl_dtls_start(SlDtls *self, SluiceTime now)
@@ -247,7 +262,7 @@ SlDtlsResult sl_dtls_start(SlDtls *self, SluiceTime now)
     result = sl_dtls_read(self);
     self->has_random =
         SSL_get_client_random(self->ssl, self->random, sizeof self->random) == sizeof self->random;
-    return settle(self, result);
+    return of_our_own(settle(self, result));
 }
 
 SlDtlsResult sl_dtls_accept_cookie(SlDtls *self, SluiceTime now, const SlClientHello *hello,
@@ -297,8 +312,7 @@ SluiceTime sl_dtls_next_timeout(const SlDtls *self)
 {
     if (self->over)
         return SLUICE_TIME_NEVER;
-    return self->input.evidence_until < self->clock.due ? self->input.evidence_until
-                                                        : self->clock.due;
+    return self->clock.due;
 }
 
 SlDtlsResult sl_dtls_handle_timeout(SlDtls *self, SluiceTime now)
@@ -308,12 +322,6 @@ SlDtlsResult sl_dtls_handle_timeout(SlDtls *self, SluiceTime now)
     if (self->over || sl_dtls_next_timeout(self) > now)
         return SL_DTLS_OK;
     enter(self, now);
-    if (self->input.evidence_until <= now && sl_dtls_believe_evidence(self)) {
-        self->over = 1;
-        return SL_DTLS_DEAD;
-    }
-    if (self->clock.due > now)
-        return SL_DTLS_OK;
     if (!need_buffers(self))
         return settle(self, SL_PUMP_FATAL);
     result = sl_pump_timeout(self->ssl, &self->error);
@@ -324,7 +332,7 @@ SlDtlsResult sl_dtls_handle_timeout(SlDtls *self, SluiceTime now)
         sl_dtls_clock_expire(&self->clock, now);
         self->flight_open = !self->finished && self->flight.len > 0;
     }
-    return settle(self, result);
+    return of_our_own(settle(self, result));
 }
 
 SlDtlsResult sl_dtls_too_big(SlDtls *self, SluiceTime now, size_t len)
@@ -411,6 +419,14 @@ uint32_t sl_dtls_maker(const SlDtls *self) { return self->sinks.maker; }
 int sl_dtls_is_finished(const SlDtls *self) { return self->finished; }
 
 uint64_t sl_dtls_messages(const SlDtls *self) { return self->messages; }
+
+size_t sl_dtls_last_words(const SlDtls *self, const uint8_t **record)
+{
+    *record = self->last_words;
+    return self->last_words_len;
+}
+
+SluiceAlert sl_dtls_alert(const SlDtls *self) { return self->alert; }
 
 int sl_dtls_is_fresh(const SlDtls *self) { return self->clock.expiries == 0; }
 

@@ -40,6 +40,7 @@ typedef struct {
 typedef enum {
     SL_DTLS_OK,
     SL_DTLS_CLOSED, /* close_notify came, and was answered */
+    SL_DTLS_BROKEN, /* what came has ended the handshake, and nobody has authenticated that */
     SL_DTLS_OVER,   /* an authenticated warning alert, which OpenSSL 3.0 treats as fatal */
     SL_DTLS_DEAD    /* sl_dtls_get_end() says why */
 } SlDtlsResult;
@@ -98,8 +99,27 @@ void sl_dtls_close(SlDtls *self, SluiceTime now);
 /* Puts that close_notify aside, for a time when this association is freed. */
 void sl_dtls_seal_close(SlDtls *self, SluiceTime now, SlOutput *aside);
 
-/* A plaintext alert came and the handshake has got no further since: it counts from here on as the peer's. 1: so it is. */
-int sl_dtls_believe_evidence(SlDtls *self);
+/* A plaintext alert that would end the handshake has come since this was called last. */
+int sl_dtls_take_alert(SlDtls *self, SluiceAlert *alert);
+
+/* The alert that it has written in plaintext, as a record; it is never sent by itself. Returns its length. */
+size_t sl_dtls_last_words(const SlDtls *self, const uint8_t **record);
+
+/* The alert of its end, if it has one (the number is not -1). */
+SluiceAlert sl_dtls_alert(const SlDtls *self);
+
+/* How far the handshake is: a number that grows with each message that was taken. Of an attempt that has broken: where it
+ * did. */
+int sl_dtls_stage(const SlDtls *self);
+
+/* The server has said that it knows nothing of our flight 5 (a HelloRequest, RFC 5246 section 7.4.1.1). */
+void sl_dtls_note_asked_anew(SlDtls *self);
+
+/* 1 if, by what has come, the peer is not in the same handshake, and our flight was sent in vain. */
+int sl_dtls_is_stuck(const SlDtls *self, SluiceTime now);
+
+/* Server: 1 if the ClientHello can never become whole. */
+int sl_dtls_is_spoilt(const SlDtls *self);
 
 int sl_dtls_is_finished(const SlDtls *self);
 

@@ -26,6 +26,8 @@ core_sources = \
 	src/core/end.c \
 	src/core/event-queue.c \
 	src/core/event-queue.h \
+	src/core/evidence.c \
+	src/core/evidence.h \
 	src/core/fingerprint.c \
 	src/core/fingerprint.h \
 	src/core/flight.c \
@@ -72,6 +74,7 @@ core_sources = \
 	src/core/stream.c \
 	src/core/text.c \
 	src/core/timers.c \
+	src/core/transport-attempts.c \
 	src/core/transport-dtls.c \
 	src/core/transport-end-dtls.c \
 	src/core/transport-input.c \

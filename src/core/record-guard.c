@@ -19,7 +19,6 @@
 #define PLAINTEXT_MAX 16384
 #define CIPHERTEXT_MAX (16384 + 256)
 
-
 /* The longest handshake message, as the SSL_CTX has it for certificates. OpenSSL reserves the whole
  * length that a fragment claims, ten messages ahead: with its own limit of 100 KB a quarter of a
  * kilobyte of forged fragments costs a megabyte. 16 KB is room for a chain of ten certificates. */
@@ -79,6 +78,9 @@ static Verdict judge_handshake(const SlGuardState *state, const SlRecord *record
     while ((found = sl_fragment_next(record->body, record->len, &offset, &fragment)) == 1) {
         if (fragment.type == SL_CLIENT_HELLO && state->role == SLUICE_ROLE_CLIENT)
             report->client_hello_at_client = 1;
+        if (fragment.type == SL_HELLO_REQUEST && fragment.length == 0 &&
+            state->role == SLUICE_ROLE_CLIENT)
+            report->hello_request = 1;
         Verdict verdict = judge_message(state, &fragment);
         if (verdict != PASS)
             return verdict;

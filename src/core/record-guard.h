@@ -31,6 +31,7 @@ typedef struct {
         unexpected; /* records of a type, direction or size that cannot be right in this state */
     int client_hello_at_client; /* a ClientHello came to a client: a sign of a role conflict */
     int has_application_data;   /* a record of application data passed */
+    int hello_request; /* one came to a client: a sign that the server knows nothing of its handshake */
 } SlGuardReport;
 
 /* Copies the records of @in that may pass to @out, which has room for @len bytes, and returns how

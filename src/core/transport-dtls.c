@@ -64,6 +64,8 @@ size_t sl_transport_guard(SluiceTransport *self, SluiceRole role, int place, con
     self->stats.dropped_malformed += report.malformed;
     self->stats.dropped_unexpected += report.unexpected;
     self->stats.client_hellos_at_client += report.client_hello_at_client != 0;
+    if (report.hello_request && association)
+        sl_dtls_note_asked_anew(self->associations[place]);
     *status = report.malformed ? SLUICE_DROPPED_MALFORMED : SLUICE_DROPPED_UNEXPECTED;
     return n;
 }
@@ -92,6 +94,8 @@ static SluiceStatus receive_at(SluiceTransport *self, SluiceTime now, int place,
     size_t n = sl_transport_guard(self, sl_dtls_role(self->associations[place]), place, data, len,
                                   passed, &status);
 
+    if (n && sl_attempts_is_stale(self, place, passed, n))
+        return sl_transport_drop_unexpected(self);
     return n ? sl_transport_feed(self, now, place, passed, n, NULL) : status;
 }
 
@@ -240,12 +244,15 @@ static SluiceStatus await_hello(SluiceTransport *self, SluiceTime now, const uin
         return status;
     if (kind == SL_HELLO_LATER)
         return hold_early(self, data, len);
-    if (kind != SL_HELLO_FIRST)
+    if (kind != SL_HELLO_FIRST) {
+        sl_attempts_ask_anew(self, now, passed, n);
         return sl_transport_drop_unexpected(self);
+    }
     has_cookie = hello.cookie_len > 0 && sl_cookie_check(self->cookie_secret, &hello);
     /* Once a cookie was asked for there is no way back: the HelloVerifyRequest may be under way, and the client
-     * that gets it starts anew with message 1. */
-    if (!has_cookie && (!self->path_validated || self->stats.hello_verify_requests)) {
+     * that gets it starts anew with message 1. And nobody breaks a handshake twice without having one. */
+    if (!has_cookie && (!self->path_validated || self->stats.hello_verify_requests ||
+                        sl_attempts_given_up(self))) {
         sl_transport_tell_flight(self, now, SLUICE_RECEIVED, passed, n);
         return sl_transport_ask_for_cookie(self, now, &hello);
     }
@@ -284,6 +291,26 @@ static int begins_anew(const SluiceTransport *self, const SlClientHello *hello)
     return !is_known(self, hello) && !(running && sl_dtls_role(running) == SLUICE_ROLE_CLIENT);
 }
 
+/* Where the attempt is that can never read this ClientHello, which has come again; -1: nowhere. */
+static int spoilt_place(const SluiceTransport *self)
+{
+    const SlDtls *running = attempt(self);
+
+    if (!running || !sl_dtls_is_spoilt(running))
+        return -1;
+    return running == self->associations[SL_SECOND] ? SL_SECOND : SL_LIVE;
+}
+
+static SluiceStatus begin_spoilt_anew(SluiceTransport *self, SluiceTime now, const uint8_t *data,
+                                      size_t len)
+{
+    int place = spoilt_place(self);
+
+    sl_attempts_give_up(self, now, place);
+    return place == SL_LIVE ? await_hello(self, now, data, len)
+                            : sl_transport_meet_hello(self, now, data, len);
+}
+
 static SluiceStatus receive_beside(SluiceTransport *self, SluiceTime now, const uint8_t *data,
                                    size_t len)
 {
@@ -293,6 +320,8 @@ static SluiceStatus receive_beside(SluiceTransport *self, SluiceTime now, const 
     case SL_HELLO_FIRST:
         if (begins_anew(self, &hello))
             return sl_transport_meet_hello(self, now, data, len);
+        if (spoilt_place(self) >= 0)
+            return begin_spoilt_anew(self, now, data, len);
         break;
     case SL_HELLO_LATER:
         if (!attempt(self) && self->challenged_at != SLUICE_TIME_NEVER &&
@@ -300,6 +329,10 @@ static SluiceStatus receive_beside(SluiceTransport *self, SluiceTime now, const 
             return hold_early(self, data, len);
         break;
     case SL_HELLO_NONE:
+        sl_attempts_note_between(self, now, data, len);
+        if (self->second.phase == SL_SECOND_NONE && !attempt(self))
+            sl_attempts_ask_anew(self, now, data, len);
+        break;
     case SL_HELLO_BAD:
     default:
         break;
@@ -309,6 +342,18 @@ static SluiceStatus receive_beside(SluiceTransport *self, SluiceTime now, const 
 
 /* -- by state ----------------------------------------------------------------------------------------------- */
 
+/* Of a client: what comes now is for one that is gone. */
+static SluiceStatus between_attempts(SluiceTransport *self, SluiceTime now, const uint8_t *data,
+                                     size_t len)
+{
+    uint8_t passed[SL_DTLS_DATAGRAM_MAX];
+    SluiceStatus status;
+    size_t n = sl_transport_guard(self, SLUICE_ROLE_CLIENT, -1, data, len, passed, &status);
+
+    sl_attempts_note_between(self, now, passed, n);
+    return sl_transport_drop_unexpected(self);
+}
+
 static SluiceStatus route(SluiceTransport *self, SluiceTime now, const uint8_t *data, size_t len)
 {
     switch (self->state) {
@@ -317,7 +362,8 @@ static SluiceStatus route(SluiceTransport *self, SluiceTime now, const uint8_t *
     case SLUICE_STATE_LISTENING:
     case SLUICE_STATE_CONNECTING:
         if (!self->associations[SL_LIVE])
-            return await_hello(self, now, data, len);
+            return self->role == SLUICE_ROLE_CLIENT ? between_attempts(self, now, data, len)
+                                                    : await_hello(self, now, data, len);
         return receive_beside(self, now, data, len);
     case SLUICE_STATE_UNVERIFIED:
     case SLUICE_STATE_CONNECTED:
@@ -336,6 +382,8 @@ static SluiceStatus route(SluiceTransport *self, SluiceTime now, const uint8_t *
 SluiceStatus sl_transport_receive_dtls(SluiceTransport *self, SluiceTime now, const uint8_t *data,
                                        size_t len)
 {
+    SluiceStatus status;
+
     self->stats.dtls_received++;
     if (len > SL_DTLS_DATAGRAM_MAX) {
         self->stats.dropped_malformed++;
@@ -346,7 +394,10 @@ SluiceStatus sl_transport_receive_dtls(SluiceTransport *self, SluiceTime now, co
         self->stats.dropped_unvalidated++;
         return SLUICE_DROPPED_UNVALIDATED;
     }
-    return route(self, now, data, len);
+    status = route(self, now, data, len);
+    if (!sl_transport_has_ended(self))
+        sl_attempts_end_stuck(self, now);
+    return status;
 }
 
 void sl_transport_replay_early(SluiceTransport *self, SluiceTime now)

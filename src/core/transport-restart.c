@@ -132,13 +132,14 @@ void sl_restart_over(SluiceTransport *self, SluiceTime now, int reason)
     if (!self->restart.announced)
         return;
     self->restart.announced = 0;
+    sl_attempts_end(self);
     if (!reason)
         return;
     event.u.reason = (SluiceEndReason)reason;
     sl_event_queue_push(&self->events, &event);
 }
 
-static SluiceStatus begin_as_client(SluiceTransport *self, SluiceTime now)
+SluiceStatus sl_restart_begin_as_client(SluiceTransport *self, SluiceTime now)
 {
     SlDtls *association = sl_second_begin(self, now, SLUICE_ROLE_CLIENT);
 
@@ -146,7 +147,6 @@ static SluiceStatus begin_as_client(SluiceTransport *self, SluiceTime now)
         sl_restart_over(self, now, SLUICE_END_NO_MEMORY);
         return SLUICE_NO_MEMORY;
     }
-    self->restart.deadline = SLUICE_TIME_NEVER;
     sl_second_after_dtls(self, now, sl_dtls_start(association, now));
     return sl_transport_status(self);
 }
@@ -160,6 +160,7 @@ static SluiceStatus begin_anew(SluiceTransport *self, SluiceTime now, SluiceRole
     self->role = SLUICE_ROLE_AUTO;
     self->role_named = 0;
     memset(&self->offer, 0, sizeof self->offer);
+    sl_attempts_begin(self, now);
     if (self->state == SLUICE_STATE_CONNECTING)
         self->deadline = now + self->config->handshake_deadline;
     return role == SLUICE_ROLE_AUTO ? SLUICE_OK : sluice_transport_start(self, now, role);
@@ -207,28 +208,30 @@ SluiceStatus sluice_transport_restart(SluiceTransport *self, SluiceTime now, Slu
     if (!sl_transport_is_established(self))
         return begin_anew(self, now, role);
     self->restart.deadline = now + self->config->handshake_deadline;
+    sl_attempts_begin(self, now);
     if (keep_second(self, now, role))
         return sl_transport_status(self);
     sl_second_clear(self);
-    return role == SLUICE_ROLE_CLIENT ? begin_as_client(self, now) : SLUICE_OK;
+    return role == SLUICE_ROLE_CLIENT ? sl_restart_begin_as_client(self, now) : SLUICE_OK;
 }
 
 int sl_restart_name_role(SluiceTransport *self, SluiceTime now, SluiceRole role,
                          SluiceStatus *status)
 {
     SlRestart *restart = &self->restart;
-    int begun = self->second.phase != SL_SECOND_NONE && self->second.phase != SL_SECOND_OLD;
+    int finished =
+        self->second.phase == SL_SECOND_UNVERIFIED || self->second.phase == SL_SECOND_CANDIDATE;
 
     if (!restart->announced || restart->role != SLUICE_ROLE_AUTO || role == SLUICE_ROLE_AUTO)
         return 0;
     *status = SLUICE_OK;
-    if (begun && role == SLUICE_ROLE_CLIENT) { /* a ClientHello came first */
+    if (finished && role == SLUICE_ROLE_CLIENT) { /* a ClientHello came first */
         *status = SLUICE_INVALID_STATE;
         return 1;
     }
     restart->role = role;
     if (role == SLUICE_ROLE_CLIENT)
-        *status = begin_as_client(self, now);
+        *status = sl_restart_begin_as_client(self, now);
     return 1;
 }
 

@@ -61,6 +61,8 @@ SlDtls *sl_second_begin(SluiceTransport *self, SluiceTime now, SluiceRole role)
     const SluiceConfig *config = self->config;
     SluiceTime patience = config->handshake_deadline;
 
+    if (!sl_attempts_have_evidence(self) && !self->restart.announced)
+        sl_attempts_begin(self, now);
     sl_second_clear(self);
     sinks.maker = ++self->made;
     sl_inbox_init(&second->inbox, config->max_held, config->max_held_bytes, config->max_messages,
@@ -73,6 +75,8 @@ SlDtls *sl_second_begin(SluiceTransport *self, SluiceTime now, SluiceRole role)
     if (!self->restart.announced && patience > PATIENCE)
         patience = PATIENCE;
     enter(self, now, SL_SECOND_ATTEMPT, patience);
+    if (self->restart.announced)
+        self->second.deadline = self->restart.deadline;
     return self->associations[SL_SECOND];
 }
 
@@ -84,6 +88,8 @@ void sl_second_fail(SluiceTransport *self, SluiceTime now, SluiceEndReason reaso
            sluice_end_reason_name(reason));
     self->stats.restarts_failed++;
     sl_second_clear(self);
+    if (!self->restart.announced)
+        sl_attempts_end(self);
     self->restart.reason = (int)reason;
     if (asked) /* a server waits for the next ClientHello */
         sl_restart_over(self, now, (int)reason);
@@ -232,8 +238,14 @@ void sl_second_after_dtls(SluiceTransport *self, SluiceTime now, SlDtlsResult re
 
     if (self->second.phase == SL_SECOND_OLD) /* its end is no news */
         return;
+    if (result == SL_DTLS_BROKEN) {
+        sl_attempts_broken(self, now, SL_SECOND);
+        return;
+    }
+    sl_attempts_note(self, now, SL_SECOND);
     if (self->second.phase == SL_SECOND_ATTEMPT && result != SL_DTLS_DEAD &&
         sl_dtls_is_finished(association)) {
+        sl_attempts_end(self);
         sl_dtls_take_peer_der(association, &self->second.peer_der, &self->second.peer_der_len);
         sl_second_verify(self, now);
     }

@@ -65,6 +65,7 @@ void sluice_transport_free(SluiceTransport *self)
     if (!self)
         return;
     sl_second_clear(self);
+    sl_attempts_end(self);
     sl_dtls_free(self->associations[SL_LIVE]);
     OPENSSL_free(self->peer_der);
     sl_peer_identity_clear(&self->identity);
@@ -111,8 +112,8 @@ void sl_transport_enter(SluiceTransport *self, SluiceTime now, SlLifecycleInput 
     sl_log(self->config, SLUICE_LOG_INFO, self->id, "%s", sluice_state_name(state));
 }
 
-/* What DTLS has to say of the end; where it was given up before, it has said it. */
-static void note_end(SluiceTransport *self)
+/* What DTLS has to say of the end; where it was given up before, it has said it. @why: of an association that is gone. */
+static void note_end(SluiceTransport *self, const SluiceEnd *why)
 {
     SlDtls *live = self->associations[SL_LIVE];
 
@@ -120,7 +121,9 @@ static void note_end(SluiceTransport *self)
         return;
     memset(&self->end, 0, sizeof self->end);
     self->end.alert = -1;
-    if (live) {
+    if (why) {
+        self->end = *why;
+    } else if (live) {
         sl_dtls_get_end(live, &self->end);
     } else if (self->stats.hello_verify_requests) { /* made without one */
         self->end.last_flight_sent = 2;
@@ -130,23 +133,24 @@ static void note_end(SluiceTransport *self)
 
 void sl_transport_drop_dtls(SluiceTransport *self)
 {
-    note_end(self);
+    note_end(self, NULL);
     sl_transport_drop_association(self, SL_LIVE);
 }
 
 /* The end: keys go, timers stop, what the application has been promised stays. */
-void sl_transport_end(SluiceTransport *self, SluiceTime now, SluiceEndReason reason)
+static void end(SluiceTransport *self, SluiceTime now, SluiceEndReason reason, const SluiceEnd *why)
 {
     int in_order = reason == SLUICE_END_LOCAL_CLOSE || reason == SLUICE_END_CLOSE_NOTIFY;
     SlDtls *live = self->associations[SL_LIVE];
 
     if (sl_transport_has_ended(self))
         return;
-    note_end(self);
+    note_end(self, why);
     self->end.reason = reason;
     self->end.phase = self->state;
     self->end.role = self->role;
     sl_second_clear(self);
+    sl_attempts_end(self);
     self->restart.announced = 0;
     /* Half a handshake is of no use to anyone; but a last flight goes before the close_notify that needs it. */
     if (live ? !sl_dtls_is_finished(live) : !sl_transport_is_verified(self))
@@ -167,6 +171,16 @@ void sl_transport_end(SluiceTransport *self, SluiceTime now, SluiceEndReason rea
     if (!in_order)
         sl_log(self->config, SLUICE_LOG_ERROR, self->id, "failed: %s (%s)",
                sluice_end_reason_name(reason), self->end.openssl_reason);
+}
+
+void sl_transport_end(SluiceTransport *self, SluiceTime now, SluiceEndReason reason)
+{
+    end(self, now, reason, NULL);
+}
+
+void sl_transport_end_as(SluiceTransport *self, SluiceTime now, const SluiceEnd *why)
+{
+    end(self, now, why->reason, why);
 }
 
 /* The peer of a candidate may listen to that one alone. */
@@ -220,12 +234,18 @@ void sl_transport_after_dtls(SluiceTransport *self, SluiceTime now, SlDtlsResult
 {
     SluiceEnd why;
 
+    if (result == SL_DTLS_BROKEN) {
+        sl_attempts_broken(self, now, SL_LIVE);
+        return;
+    }
+    sl_attempts_note(self, now, SL_LIVE);
     if (self->state == SLUICE_STATE_CONNECTING && sl_dtls_is_finished(self->associations[SL_LIVE]))
         sl_dtls_note_parameters(self->associations[SL_LIVE]);
     /* A message and close_notify may come in one datagram: first what was finished, then the end. */
     if (self->state == SLUICE_STATE_CONNECTING && result != SL_DTLS_DEAD &&
         sl_dtls_is_finished(self->associations[SL_LIVE])) {
         self->stats.finished_at = now;
+        sl_attempts_end(self);
         sl_dtls_take_peer_der(self->associations[SL_LIVE], &self->peer_der, &self->peer_der_len);
         verify(self, now);
     }
@@ -233,6 +253,7 @@ void sl_transport_after_dtls(SluiceTransport *self, SluiceTime now, SlDtlsResult
         return;
     switch (result) {
     case SL_DTLS_OK:
+    case SL_DTLS_BROKEN:
         break;
     case SL_DTLS_CLOSED:
         sl_transport_end(self, now, SLUICE_END_CLOSE_NOTIFY);
@@ -270,6 +291,7 @@ void sl_transport_connect_as(SluiceTransport *self, SluiceTime now, SluiceRole r
     self->role = role;
     self->stats.started_at = now;
     self->deadline = now + self->config->handshake_deadline;
+    sl_attempts_begin(self, now);
     sl_transport_enter(self, now, SL_INPUT_START);
 }
 
@@ -278,6 +300,21 @@ SluiceStatus sl_transport_status(const SluiceTransport *self)
     if (!sl_transport_has_ended(self))
         return SLUICE_OK;
     return self->end.reason == SLUICE_END_NO_MEMORY ? SLUICE_NO_MEMORY : SLUICE_ENDED;
+}
+
+/* A ClientHello came first and made it server. Until the handshake is finished that was anybody's; what signalling says
+ * counts. */
+static SluiceStatus name_taken_role(SluiceTransport *self, SluiceTime now, SluiceRole role)
+{
+    if (self->role != role) {
+        if (sl_transport_is_established(self))
+            return SLUICE_INVALID_STATE;
+        sl_transport_drop_association(self, SL_LIVE);
+        memset(&self->offer, 0, sizeof self->offer);
+        sl_transport_connect_as(self, now, role);
+    }
+    self->role_named = 1;
+    return SLUICE_OK;
 }
 
 SluiceStatus sluice_transport_start(SluiceTransport *self, SluiceTime now, SluiceRole role)
@@ -292,11 +329,11 @@ SluiceStatus sluice_transport_start(SluiceTransport *self, SluiceTime now, Sluic
         return status;
     if (self->role_named || (role == SLUICE_ROLE_AUTO && self->state != SLUICE_STATE_NEW))
         return SLUICE_INVALID_STATE;
-    if (self->role != SLUICE_ROLE_AUTO) { /* a ClientHello came first */
-        self->role_named = self->role == role;
-        return self->role_named ? SLUICE_OK : SLUICE_INVALID_STATE;
-    }
-    if (role == SLUICE_ROLE_AUTO) {
+    if (self->role != SLUICE_ROLE_AUTO) {
+        status = name_taken_role(self, now, role);
+        if (status != SLUICE_OK || role == SLUICE_ROLE_SERVER)
+            return status;
+    } else if (role == SLUICE_ROLE_AUTO) {
         sl_transport_enter(self, now, SL_INPUT_START_AUTO);
     } else {
         self->role_named = 1;
@@ -379,6 +416,8 @@ SluiceTime sluice_transport_next_timeout(const SluiceTransport *self)
         due = sl_second_next_timeout(self);
     if (sl_restart_next_timeout(self) < due)
         due = sl_restart_next_timeout(self);
+    if (sl_attempts_next_timeout(self) < due)
+        due = sl_attempts_next_timeout(self);
     return due;
 }
 
@@ -387,8 +426,6 @@ static SluiceEndReason deadline_reason(const SluiceTransport *self)
 {
     if (self->state == SLUICE_STATE_UNVERIFIED)
         return SLUICE_END_UNVERIFIED_DEADLINE;
-    if (self->associations[SL_LIVE] && sl_dtls_believe_evidence(self->associations[SL_LIVE]))
-        return SLUICE_END_ALERT_RECEIVED;
     return self->stats.client_hellos_at_client && self->stats.flights_received == 0
                ? SLUICE_END_ROLE_CONFLICT
                : SLUICE_END_DEADLINE;
@@ -400,7 +437,9 @@ SluiceStatus sluice_transport_handle_timeout(SluiceTransport *self, SluiceTime n
         return SLUICE_INVALID_ARGUMENT;
     if (sl_transport_has_ended(self))
         return SLUICE_ENDED;
-    if (self->deadline <= now)
+    if (self->deadline <= now && sl_attempts_have_evidence(self))
+        sl_attempts_believe(self, now);
+    else if (self->deadline <= now)
         sl_transport_fail(self, now, deadline_reason(self));
     else if (self->associations[SL_LIVE])
         sl_transport_after_dtls(self, now,
@@ -409,6 +448,8 @@ SluiceStatus sluice_transport_handle_timeout(SluiceTransport *self, SluiceTime n
         sl_second_handle_timeout(self, now);
     if (!sl_transport_has_ended(self))
         sl_restart_handle_timeout(self, now);
+    if (!sl_transport_has_ended(self))
+        sl_attempts_handle_timeout(self, now);
     if (self->end_dtls_at <= now)
         sl_transport_try_end_dtls(self, now);
     return sl_transport_status(self);

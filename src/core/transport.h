@@ -4,8 +4,9 @@
 
 /* The component for one 5-tuple. transport.c is its life, transport-input.c what comes in, transport-dtls.c the DTLS of
  * that, transport-media.c the media that goes out and many packets at once, transport-output.c what else goes out,
- * transport-ssrc.c what is said of SSRCs, transport-keys.c the keys of one generation or two, transport-second.c the
- * association beside the live one, transport-restart.c how one comes to be there. */
+ * transport-ssrc.c what is said of SSRCs, transport-keys.c the keys of one generation or two, transport-attempts.c what
+ * follows a handshake that has broken, transport-second.c the association beside the live one, transport-restart.c how one
+ * comes to be there. */
 
 #include <sluice/transport.h>
 
@@ -57,6 +58,9 @@ typedef struct {
     SluiceTime deadline;     /* NEVER: an association's own counts, or nothing is announced */
 } SlRestart;
 
+/* The attempts at one association, of which one at a time is made; in transport-attempts.c. */
+typedef struct SlAttempts SlAttempts;
+
 /* In the order of a packet's way: among thousands of transports it is the lines of the cache that cost, so those that media
  * needs stand together, what comes in at the beginning, what goes out at the end. */
 struct SluiceTransport {
@@ -90,6 +94,7 @@ struct SluiceTransport {
     /* The live association, and one that has to prove itself first, or has been replaced. */
     SlDtls *associations[2];
     SlRestart restart;
+    SlAttempts *attempts;     /* while a handshake is wanted, else NULL */
     uint32_t made;            /* associations */
     SlAllowance challenges;   /* HelloVerifyRequests beside an association */
     SluiceTime challenged_at; /* the last of them, or NEVER */
@@ -128,6 +133,8 @@ void sl_transport_connect_as(SluiceTransport *self, SluiceTime now, SluiceRole r
 /* Enters the state that follows @input, and tells. */
 void sl_transport_enter(SluiceTransport *self, SluiceTime now, SlLifecycleInput input);
 void sl_transport_end(SluiceTransport *self, SluiceTime now, SluiceEndReason reason);
+/* The same with what @why says beside the reason: the association it is about is gone. */
+void sl_transport_end_as(SluiceTransport *self, SluiceTime now, const SluiceEnd *why);
 void sl_transport_fail(SluiceTransport *self, SluiceTime now, SluiceEndReason reason);
 
 /* In transport-end-dtls.c: gives DTLS up once the peer needs nothing of it any more. */
@@ -230,7 +237,52 @@ void sl_second_handle_timeout(SluiceTransport *self, SluiceTime now);
 /* 1 if media that no keys open may be of this association, whose peer may have its keys already. */
 int sl_second_may_own_media(const SluiceTransport *self);
 
+/* In transport-attempts.c */
+
+/* The first of a row of attempts. Without memory for them an attempt that breaks is the end. */
+void sl_attempts_begin(SluiceTransport *self, SluiceTime now);
+
+/* No more of them: one has been finished, or nobody wants one any longer. */
+void sl_attempts_end(SluiceTransport *self);
+
+/* How many were given up. */
+unsigned sl_attempts_given_up(const SluiceTransport *self);
+
+/* 1 if something stands against them that may yet be believed. */
+int sl_attempts_have_evidence(const SluiceTransport *self);
+
+/* The attempt in a place leads nowhere: a client begins another, a server waits for one. */
+void sl_attempts_give_up(SluiceTransport *self, SluiceTime now, int place);
+
+/* The attempt in a place has broken (SL_DTLS_BROKEN). */
+void sl_attempts_broken(SluiceTransport *self, SluiceTime now, int place);
+
+/* How far the attempt in a place has got, and what was said of it. */
+void sl_attempts_note(SluiceTransport *self, SluiceTime now, int place);
+
+/* What comes to a client that may have given up one, and not begun the next. */
+void sl_attempts_note_between(SluiceTransport *self, SluiceTime now, const uint8_t *data,
+                              size_t len);
+
+/* What stands against them is believed: they end. */
+void sl_attempts_believe(SluiceTransport *self, SluiceTime now);
+
+/* 1 if a datagram answers an older attempt than the one in @place. */
+int sl_attempts_is_stale(SluiceTransport *self, int place, const uint8_t *data, size_t len);
+
+/* A server without an attempt, and not the head of a ClientHello: if it is of a flight 5, the client is told. */
+void sl_attempts_ask_anew(SluiceTransport *self, SluiceTime now, const uint8_t *data, size_t len);
+
+/* A timer of the attempt has run out, in handle_timeout or, when a datagram came at that time, in OpenSSL. */
+void sl_attempts_end_stuck(SluiceTransport *self, SluiceTime now);
+
+SluiceTime sl_attempts_next_timeout(const SluiceTransport *self);
+void sl_attempts_handle_timeout(SluiceTransport *self, SluiceTime now);
+
 /* In transport-restart.c */
+
+/* Begins the client's next attempt at what is announced. */
+SluiceStatus sl_restart_begin_as_client(SluiceTransport *self, SluiceTime now);
 
 /* A ClientHello that none of the associations has begun with. */
 SluiceStatus sl_transport_meet_hello(SluiceTransport *self, SluiceTime now, const uint8_t *data,

@@ -17,6 +17,7 @@ core_tests += \
 	tests/core/test-dtls-clock \
 	tests/core/test-end \
 	tests/core/test-event-queue \
+	tests/core/test-evidence \
 	tests/core/test-fingerprint \
 	tests/core/test-flight \
 	tests/core/test-generation-hints \

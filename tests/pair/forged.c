@@ -256,3 +256,59 @@ uint64_t dropped_by(const Pair *pair, int end)
     return stats.dropped_malformed + stats.dropped_unexpected + stats.dropped_inbox_full +
            stats.plaintext_alerts + stats.unknown_received + stats.quic_received;
 }
+
+/* -- what cannot be told from the peer's own ------------------------------------------------------------------- */
+
+static int steal(void *context, uint64_t number, SluiceTime now, uint8_t *data, size_t len)
+{
+    Stolen *stolen = context;
+
+    (void)number;
+    (void)now;
+    for (size_t at = 0; at + 13 <= len;) {
+        size_t n = 13 + ((size_t)data[at + 11] << 8 | data[at + 12]);
+
+        if (data[at] == 22 && data[at + 4] == 0 && stolen->n < STOLEN_MAX) {
+            memcpy(stolen->bytes[stolen->n], data + at, n);
+            stolen->len[stolen->n++] = n;
+        }
+        at += n;
+    }
+    return 1;
+}
+
+void steal_handshake(Stolen stolen[2], int cookie)
+{
+    SluiceConfig *a = new_config(SERVER), *b = new_config(CLIENT);
+    Pair pair;
+
+    sluice_config_set_allow_unvalidated(a, 1);
+    sluice_config_set_allow_unvalidated(b, 1);
+    open_with(&pair, a, b);
+    for (int end = 0; end < 2; end++) {
+        stolen[end].n = 0;
+        pair.end[end].link.filter = steal;
+        pair.end[end].link.filter_context = &stolen[end];
+        pair_know(&pair, end);
+        sluice_transport_set_path_validated(pair.end[end].transport, vclock_now(), !cookie);
+    }
+    pair_start(&pair, CLIENT, SLUICE_ROLE_CLIENT);
+    pair_start(&pair, SERVER, SLUICE_ROLE_SERVER);
+    assert_true(pair_run_until(&pair, pair_both_connected, pair.begun + SECOND));
+    pair_close(&pair);
+}
+
+size_t forge_null_hello(uint8_t out[1500])
+{
+    static const uint8_t head[] = {22, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 0,  0,    12 + 42, 1,
+                                   0,  0,    42,   0, 0, 0, 0, 0, 0, 0, 42, 0xfe, 0xfd};
+    size_t n = sizeof head;
+
+    memcpy(out, head, n);
+    memset(out + n, 0x3c, 32);
+    n += 32;
+    memset(out + n, 0, 8); /* no session, no cookie, one suite, ... */
+    out[n + 3] = 2;
+    out[n + 6] = 1; /* ... no compression */
+    return n + 8;
+}

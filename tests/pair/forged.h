@@ -70,4 +70,18 @@ void inject_bytes(Pair *pair, int victim, SluiceTime at, const uint8_t *data, si
 /* All that an end has counted of what it did not take. */
 uint64_t dropped_by(const Pair *pair, int end);
 
+/* A ClientHello as the advisories of 2023 have it: the one suite is that of no encryption. Returns its length. */
+size_t forge_null_hello(uint8_t out[1500]);
+
+#define STOLEN_MAX 16
+
+/* The plaintext messages that one end of another handshake sent. */
+typedef struct {
+    uint8_t bytes[STOLEN_MAX][1400];
+    size_t len[STOLEN_MAX], n;
+} Stolen;
+
+/* Of a handshake whose ends have each other's certificates. @cookie: with a HelloVerifyRequest. */
+void steal_handshake(Stolen stolen[2], int cookie);
+
 #endif

@@ -24,6 +24,7 @@ pair_tests += \
 	tests/pair/test-forged-alerts \
 	tests/pair/test-forged-records \
 	tests/pair/test-forged-storm \
+	tests/pair/test-fresh-attempts \
 	tests/pair/test-hooks \
 	tests/pair/test-interrupted-cookie \
 	tests/pair/test-kept-memory \
@@ -37,6 +38,7 @@ pair_tests += \
 	tests/pair/test-out-of-memory \
 	tests/pair/test-output \
 	tests/pair/test-overtaken-flight \
+	tests/pair/test-refusals \
 	tests/pair/test-reordered-flights \
 	tests/pair/test-restart \
 	tests/pair/test-restart-hellos \
@@ -56,6 +58,8 @@ check_PROGRAMS += $(pair_tests)
 support_sources += \
 	tests/pair/common.c \
 	tests/pair/common.h \
+	tests/pair/foreign.c \
+	tests/pair/foreign.h \
 	tests/pair/forged.c \
 	tests/pair/forged.h \
 	tests/pair/restarts.c \

@@ -70,7 +70,8 @@ static void test_overtaken_by_progress(void **state)
             }
 }
 
-/* Nothing follows it: it ends the handshake when the grace time is over, not before. close_notify comes as a warning. */
+/* Nothing follows it: it ends the handshake when that has stood still for the grace time, not before. close_notify comes as
+ * a warning. */
 static void test_believed_after_the_grace_time(void **state)
 {
     static const uint8_t alerts[][2] = {{2, HANDSHAKE_FAILURE}, {2, 80}, {1, 0}, {2, 0}};
@@ -84,13 +85,32 @@ static void test_believed_after_the_grace_time(void **state)
         silence(&pair, SERVER, &until);
         pair_start_both(&pair);
         inject_alert(&pair, CLIENT, pair.begun + 5 * MS, alerts[i][0], alerts[i][1]);
-        pair_run(&pair, GRACE);
+        pair_run(&pair, GRACE - MS);
         assert_state(&pair, CLIENT, SLUICE_STATE_CONNECTING);
         assert_int_equal(pair_stats(&pair, CLIENT).plaintext_alerts, 1);
-        pair_run(&pair, 5 * MS);
-        assert_refused(&pair, CLIENT, alerts[i][1], pair.begun + GRACE + 5 * MS);
+        pair_run(&pair, MS);
+        assert_refused(&pair, CLIENT, alerts[i][1], pair.begun + GRACE);
         pair_close(&pair);
     }
+}
+
+/* It comes when nothing has moved for long: what contradicts it may still be under way for a quarter of a second. An
+ * honest peer says it when its own grace time is over, and both are told within 3 s. */
+static void test_believed_soon_after_long_silence(void **state)
+{
+    SluiceTime until = SLUICE_TIME_NEVER;
+    Pair pair;
+
+    (void)state;
+    open_default(&pair);
+    silence(&pair, SERVER, &until);
+    pair_start_both(&pair);
+    inject_alert(&pair, CLIENT, pair.begun + 10 * SECOND, 2, HANDSHAKE_FAILURE);
+    pair_run(&pair, 10 * SECOND + 249 * MS);
+    assert_state(&pair, CLIENT, SLUICE_STATE_CONNECTING);
+    pair_run(&pair, MS);
+    assert_refused(&pair, CLIENT, HANDSHAKE_FAILURE, pair.begun + 10250 * MS);
+    pair_close(&pair);
 }
 
 /* A warning other than close_notify ends nothing, followed or not. */
@@ -222,6 +242,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_overtaken_by_progress),
         cmocka_unit_test(test_believed_after_the_grace_time),
+        cmocka_unit_test(test_believed_soon_after_long_silence),
         cmocka_unit_test(test_warnings_are_no_evidence),
         cmocka_unit_test(test_evidence_at_the_deadline),
         cmocka_unit_test(test_old_evidence_at_the_deadline),

@@ -5,27 +5,12 @@
  * CVE-2023-49786, CVE-2023-51443 and CVE-2023-51275: a forged ClientHello, good or with nothing but
  * TLS_NULL_WITH_NULL_NULL, before the genuine one came, while its handshake runs, and at any time after it. */
 
+#include "forged.h"
 #include "restarts.h"
 
 #define HELLO_HEAD (13 + 12 + 2 + 32 + 1 + 1)
 
 static Counted counted;
-
-/* As the advisories have it: the one suite is that of no encryption. */
-static size_t null_hello(uint8_t out[1500])
-{
-    static const uint8_t head[] = {22, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 0,  0,    12 + 42, 1,
-                                   0,  0,    42,   0, 0, 0, 0, 0, 0, 0, 42, 0xfe, 0xfd};
-    size_t n = sizeof head;
-
-    memcpy(out, head, n);
-    memset(out + n, 0x3c, 32);
-    n += 32;
-    memset(out + n, 0, 8); /* no session, no cookie, one suite, ... */
-    out[n + 3] = 2;
-    out[n + 6] = 1; /* ... no compression */
-    return n + 8;
-}
 
 static void flood(Pair *pair, int victim, uint8_t *hello, size_t len, unsigned n, SluiceTime in)
 {
@@ -43,7 +28,7 @@ static void test_flood_on_a_live_one(void **state)
     (void)state;
     for (int victim = 0; victim < 2; victim++)
         for (int good = 0; good < 2; good++) {
-            size_t len = good ? strange_hello(0, hello) : null_hello(hello);
+            size_t len = good ? strange_hello(0, hello) : forge_null_hello(hello);
             AllocCount before, after;
             Pair pair;
 
@@ -100,7 +85,7 @@ static void test_flood_on_a_handshake(void **state)
 
     (void)state;
     for (int good = 0; good < 2; good++) {
-        size_t len = good ? strange_hello(0, hello) : null_hello(hello);
+        size_t len = good ? strange_hello(0, hello) : forge_null_hello(hello);
         Pair pair;
 
         open_default(&pair);
@@ -113,6 +98,27 @@ static void test_flood_on_a_handshake(void **state)
         assert_talks(&pair);
         pair_close(&pair);
     }
+}
+
+/* A genuine restart among forged ClientHellos, a hundred a second: it takes place. */
+static void test_flood_on_a_restart(void **state)
+{
+    uint8_t hello[1500];
+    size_t len = forge_null_hello(hello);
+    Pair pair;
+
+    (void)state;
+    open_connected(&pair);
+    counted_begin(&counted, &pair);
+    counted_talk(&counted, 100 * MS);
+    flood(&pair, SERVER, hello, len, 30, 300 * MS);
+    assert_status(announce(&pair, SERVER, SLUICE_ROLE_SERVER), SLUICE_OK);
+    assert_status(announce(&pair, CLIENT, SLUICE_ROLE_CLIENT), SLUICE_OK);
+    counted_talk(&counted, 20 * SECOND);
+    counted_check(&counted, 9000);
+    assert_int_equal(pair_stats(&pair, CLIENT).generation, 2);
+    assert_int_equal(pair_stats(&pair, SERVER).generation, 2);
+    pair_close(&pair);
 }
 
 /* What a client of the pair's own sends, the cookie's ClientHello apart. */
@@ -317,6 +323,7 @@ int main(void)
         cmocka_unit_test(test_flood_on_a_live_one),
         cmocka_unit_test(test_flood_on_media),
         cmocka_unit_test(test_flood_on_a_handshake),
+        cmocka_unit_test(test_flood_on_a_restart),
         cmocka_unit_test(test_cookie_is_spent),
         cmocka_unit_test(test_waived),
         cmocka_unit_test(test_memory_of_an_attempt),

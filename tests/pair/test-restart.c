@@ -306,6 +306,34 @@ static void test_announced_late(void **state)
     }
 }
 
+/* Before the first handshake is finished it begins anew, with the fingerprint that is given now. */
+static void test_before_the_first_is_finished(void **state)
+{
+    (void)state;
+    for (int after = 0; after < 40; after += 5) {
+        SluiceFingerprint wrong = fingerprint_of(certificate_of(SERVER), SLUICE_HASH_SHA256);
+        Pair pair;
+
+        open_default(&pair);
+        for (int end = 0; end < 2; end++)
+            sluice_transport_set_path_validated(pair.end[end].transport, vclock_now(), 1);
+        sluice_transport_set_remote_fingerprints(pair.end[SERVER].transport, vclock_now(), &wrong,
+                                                 1);
+        pair_know(&pair, CLIENT);
+        assert_status(announce(&pair, SERVER, SLUICE_ROLE_SERVER), SLUICE_INVALID_STATE);
+        pair_start(&pair, SERVER, SLUICE_ROLE_SERVER);
+        pair_start(&pair, CLIENT, SLUICE_ROLE_CLIENT);
+        pair_run(&pair, after * MS);
+        if (pair_state(&pair, SERVER) == SLUICE_STATE_CONNECTING) {
+            assert_status(announce(&pair, SERVER, SLUICE_ROLE_SERVER), SLUICE_OK);
+            assert_status(announce(&pair, CLIENT, SLUICE_ROLE_CLIENT), SLUICE_OK);
+            run_to_generations(&pair, 1, 1, SECOND);
+            assert_settled(&pair);
+        }
+        pair_close(&pair);
+    }
+}
+
 static void test_misuse(void **state)
 {
     SluiceFingerprint good = fingerprint_of(certificate_of(CLIENT), SLUICE_HASH_SHA256), bad = good;
@@ -397,6 +425,7 @@ int main(void)
         cmocka_unit_test(test_stops_half_way),
         cmocka_unit_test(test_named_later),
         cmocka_unit_test(test_announced_late),
+        cmocka_unit_test(test_before_the_first_is_finished),
         cmocka_unit_test(test_misuse),
         cmocka_unit_test(test_close_in_between),
         cmocka_unit_test(test_hundred),

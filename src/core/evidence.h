@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef SL_EVIDENCE_H
+#define SL_EVIDENCE_H
+
+/* What speaks against a handshake that nobody has authenticated: a plaintext alert, or that an attempt has broken on what
+ * came. It is no end. Attempts go on; when one of them gets further than the one it was about, somebody else has said
+ * that, and it is forgotten. When none does for the grace time, it is believed. */
+
+#include <sluice/event.h>
+
+#include "record.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define SL_LAST_WORDS 64
+
+/* Of a path of up to half a second; four round trips of a longer one. A genuine refusal is told within 3 s. */
+#define SL_GRACE (2 * SLUICE_SECOND)
+
+typedef struct {
+    int furthest; /* the stage that any attempt has reached */
+    SluiceTime furthest_at;
+
+    int stands;
+    int stage;        /* of the attempt that it is about */
+    SluiceTime until; /* when it is believed */
+    SluiceEnd end;    /* what is told then */
+    SluiceAlert alert;
+    /* Our own alert, as a record, which is held back until then. */
+    uint8_t last_words[SL_LAST_WORDS];
+    size_t last_words_len;
+} SlEvidence;
+
+/* 1 if a record is an alert in plaintext that would end a handshake: a fatal one, or close_notify. */
+int sl_alert_of(const SlRecord *record, SluiceAlert *out);
+
+/* The attempts begin. */
+void sl_evidence_begin(SlEvidence *self, SluiceTime now);
+
+/* An attempt has got as far as @stage. */
+void sl_evidence_reached(SlEvidence *self, SluiceTime now, int stage);
+
+/* An attempt at @stage has broken. The first evidence that stands counts. @rtt is 0 when it is not known. */
+void sl_evidence_note_broken(SlEvidence *self, SluiceTime now, int stage, SluiceTime rtt,
+                             const SluiceEnd *end, const SluiceAlert *alert,
+                             const uint8_t *last_words, size_t len);
+
+/* A plaintext alert came to one. The time is counted from when the attempts last got any further: an honest peer says it
+ * when its own grace time is over. */
+void sl_evidence_note_alert(SlEvidence *self, SluiceTime now, int stage, SluiceTime rtt,
+                            const SluiceEnd *end, const SluiceAlert *alert);
+
+/* When it is believed, or NEVER: there is none. */
+SluiceTime sl_evidence_due(const SlEvidence *self);
+
+#endif
