@@ -410,6 +410,11 @@ int sl_dtls_has_random(const SlDtls *self, const SlClientHello *hello)
     return self->has_random && memcmp(self->random, hello->random, sizeof self->random) == 0;
 }
 
+int sl_dtls_has_cookie(const SlDtls *self)
+{
+    return self->role == SLUICE_ROLE_CLIENT || self->input.first_message == 1;
+}
+
 SluiceRole sl_dtls_role(const SlDtls *self) { return self->role; }
 
 uint32_t sl_dtls_generation(const SlDtls *self) { return self->generation; }

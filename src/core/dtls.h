@@ -70,6 +70,9 @@ SluiceRole sl_dtls_role(const SlDtls *self);
 uint32_t sl_dtls_generation(const SlDtls *self);
 uint32_t sl_dtls_maker(const SlDtls *self);
 
+/* Server: 1 if the ClientHello that began it has brought a cookie; client: 1. */
+int sl_dtls_has_cookie(const SlDtls *self);
+
 /* Client: writes the first flight. */
 SlDtlsResult sl_dtls_start(SlDtls *self, SluiceTime now);
 

@@ -10,6 +10,11 @@
 /* After an alert, however long nothing has moved: what it contradicts may be under way. */
 #define SHORT_GRACE (250 * SLUICE_MILLISECOND)
 
+/* What is of no use: so much in so short a time is 48 a second. A flight that comes in vain, cut into small datagrams, is
+ * less. */
+#define NOISE 12
+#define NOISE_WINDOW (250 * SLUICE_MILLISECOND)
+
 static SluiceTime longer(SluiceTime a, SluiceTime b) { return a > b ? a : b; }
 
 int sl_alert_of(const SlRecord *record, SluiceAlert *out)
@@ -28,6 +33,7 @@ void sl_evidence_begin(SlEvidence *self, SluiceTime now)
 {
     memset(self, 0, sizeof *self);
     self->furthest_at = now;
+    self->noisy_until = now;
 }
 
 void sl_evidence_reached(SlEvidence *self, SluiceTime now, int stage)
@@ -40,10 +46,28 @@ void sl_evidence_reached(SlEvidence *self, SluiceTime now, int stage)
         self->stands = 0;
 }
 
+void sl_evidence_note_noise(SlEvidence *self, SluiceTime now)
+{
+    if (self->noise == 0 || now - self->noise_since >= NOISE_WINDOW) {
+        self->noise_since = now;
+        self->noise = 0;
+    }
+    if (++self->noise < NOISE)
+        return;
+    self->noisy_until = now + NOISE_WINDOW;
+    self->stands = 0;
+}
+
+static int counts(const SlEvidence *self, SluiceTime now, int confirmed)
+{
+    return now >= self->noisy_until && (!self->stands || (self->unconfirmed && confirmed));
+}
+
 static void note(SlEvidence *self, int stage, SluiceTime until, const SluiceEnd *end,
                  const SluiceAlert *alert)
 {
     self->stands = 1;
+    self->unconfirmed = 0;
     self->stage = stage;
     self->until = until;
     self->end = *end;
@@ -51,13 +75,18 @@ static void note(SlEvidence *self, int stage, SluiceTime until, const SluiceEnd 
     self->last_words_len = 0;
 }
 
-void sl_evidence_note_broken(SlEvidence *self, SluiceTime now, int stage, SluiceTime rtt,
-                             const SluiceEnd *end, const SluiceAlert *alert,
+void sl_evidence_note_broken(SlEvidence *self, SluiceTime now, int stage, int confirmed,
+                             SluiceTime rtt, const SluiceEnd *end, const SluiceAlert *alert,
                              const uint8_t *last_words, size_t len)
 {
-    if (self->stands)
+    SluiceTime until = now + longer(SL_GRACE, ROUND_TRIPS * rtt);
+
+    if (!counts(self, now, confirmed))
         return;
-    note(self, stage, now + longer(SL_GRACE, ROUND_TRIPS * rtt), end, alert);
+    if (self->stands && self->until > now) /* since the same broke without a cookie */
+        until = self->until;
+    note(self, stage, until, end, alert);
+    self->unconfirmed = !confirmed;
     if (len > 0 && len <= sizeof self->last_words) {
         memcpy(self->last_words, last_words, len);
         self->last_words_len = len;
@@ -67,7 +96,7 @@ void sl_evidence_note_broken(SlEvidence *self, SluiceTime now, int stage, Sluice
 void sl_evidence_note_alert(SlEvidence *self, SluiceTime now, int stage, SluiceTime rtt,
                             const SluiceEnd *end, const SluiceAlert *alert)
 {
-    if (self->stands)
+    if (!counts(self, now, 1))
         return;
     note(self, stage,
          longer(now + longer(SHORT_GRACE, rtt),
@@ -77,5 +106,5 @@ void sl_evidence_note_alert(SlEvidence *self, SluiceTime now, int stage, SluiceT
 
 SluiceTime sl_evidence_due(const SlEvidence *self)
 {
-    return self->stands ? self->until : SLUICE_TIME_NEVER;
+    return self->stands && !self->unconfirmed ? self->until : SLUICE_TIME_NEVER;
 }

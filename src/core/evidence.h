@@ -4,7 +4,11 @@
 
 /* What speaks against a handshake that nobody has authenticated: a plaintext alert, or that an attempt has broken on what
  * came. It is no end. Attempts go on; when one of them gets further than the one it was about, somebody else has said
- * that, and it is forgotten. When none does for the grace time, it is believed. */
+ * that, and it is forgotten. When none does for the grace time, it is believed.
+ *
+ * Two things are no evidence. What breaks a server at the ClientHello, when that brought no cookie: its sender may hear
+ * nothing of us. He is asked for one from then on, and one who brings it and breaks it again confirms that. And what comes
+ * while much else comes that is of no use: an honest peer does not send that. */
 
 #include <sluice/event.h>
 
@@ -23,6 +27,7 @@ typedef struct {
     SluiceTime furthest_at;
 
     int stands;
+    int unconfirmed;  /* it waits for one with a cookie */
     int stage;        /* of the attempt that it is about */
     SluiceTime until; /* when it is believed */
     SluiceEnd end;    /* what is told then */
@@ -30,6 +35,9 @@ typedef struct {
     /* Our own alert, as a record, which is held back until then. */
     uint8_t last_words[SL_LAST_WORDS];
     size_t last_words_len;
+
+    SluiceTime noise_since, noisy_until;
+    unsigned noise; /* since then */
 } SlEvidence;
 
 /* 1 if a record is an alert in plaintext that would end a handshake: a fatal one, or close_notify. */
@@ -41,9 +49,13 @@ void sl_evidence_begin(SlEvidence *self, SluiceTime now);
 /* An attempt has got as far as @stage. */
 void sl_evidence_reached(SlEvidence *self, SluiceTime now, int stage);
 
-/* An attempt at @stage has broken. The first evidence that stands counts. @rtt is 0 when it is not known. */
-void sl_evidence_note_broken(SlEvidence *self, SluiceTime now, int stage, SluiceTime rtt,
-                             const SluiceEnd *end, const SluiceAlert *alert,
+/* Something came that was of no use to an attempt. */
+void sl_evidence_note_noise(SlEvidence *self, SluiceTime now);
+
+/* An attempt at @stage has broken. The first evidence that stands counts, of those that are confirmed. @rtt is 0 when it is
+ * not known. */
+void sl_evidence_note_broken(SlEvidence *self, SluiceTime now, int stage, int confirmed,
+                             SluiceTime rtt, const SluiceEnd *end, const SluiceAlert *alert,
                              const uint8_t *last_words, size_t len);
 
 /* A plaintext alert came to one. The time is counted from when the attempts last got any further: an honest peer says it

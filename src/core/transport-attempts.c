@@ -25,7 +25,8 @@
 /* Between two attempts of a client; the first follows at once. */
 #define WAIT_FIRST (50 * SLUICE_MILLISECOND)
 #define WAIT_MAX (500 * SLUICE_MILLISECOND)
-#define ATTEMPTS_MAX 64
+#define ATTEMPTS_MANY 64
+#define WAIT_LONG (4 * SLUICE_SECOND)
 
 #define SERVER_RANDOM 32
 #define KNOWN_SERVERS 8
@@ -73,6 +74,12 @@ int sl_attempts_have_evidence(const SluiceTransport *self)
     return self->attempts && self->attempts->evidence.stands;
 }
 
+void sl_attempts_note_noise(SluiceTransport *self, SluiceTime now)
+{
+    if (self->attempts)
+        sl_evidence_note_noise(&self->attempts->evidence, now);
+}
+
 /* The place where they are made. */
 static int place_of_attempts(const SluiceTransport *self)
 {
@@ -91,6 +98,8 @@ static SluiceTime wait_before(unsigned n)
 {
     SluiceTime wait = WAIT_FIRST;
 
+    if (n >= ATTEMPTS_MANY)
+        return WAIT_LONG;
     for (; n > 2 && wait < WAIT_MAX; n--)
         wait *= 2;
     return n < 2 ? 0 : wait < WAIT_MAX ? wait : WAIT_MAX;
@@ -113,7 +122,7 @@ static void follow(SluiceTransport *self, SluiceTime now, SluiceRole role)
 
     attempts->n++;
     attempts->given_up_at = now;
-    if (role != SLUICE_ROLE_CLIENT || attempts->n >= ATTEMPTS_MAX)
+    if (role != SLUICE_ROLE_CLIENT)
         return;
     attempts->next_at = now + wait_before(attempts->n);
     if (attempts->next_at <= now)
@@ -150,7 +159,8 @@ static void note_broken(SluiceTransport *self, SluiceTime now, int place, const 
 
     /* It has got as far as that in peace; what it broke on is not behind it. */
     sl_evidence_reached(evidence, now, stage - 1);
-    sl_evidence_note_broken(evidence, now, stage, rtt_of(self), end, &alert, last_words, len);
+    sl_evidence_note_broken(evidence, now, stage, stage > 1 || sl_dtls_has_cookie(association),
+                            rtt_of(self), end, &alert, last_words, len);
 }
 
 void sl_attempts_broken(SluiceTransport *self, SluiceTime now, int place)

@@ -379,9 +379,17 @@ static SluiceStatus route(SluiceTransport *self, SluiceTime now, const uint8_t *
     }
 }
 
+/* What came and brought nothing on, as far as it can be seen. */
+static uint64_t in_vain(const SluiceStats *stats)
+{
+    return stats->dropped_malformed + stats->dropped_unexpected + stats->plaintext_alerts +
+           stats->hello_verify_requests;
+}
+
 SluiceStatus sl_transport_receive_dtls(SluiceTransport *self, SluiceTime now, const uint8_t *data,
                                        size_t len)
 {
+    uint64_t before = in_vain(&self->stats);
     SluiceStatus status;
 
     self->stats.dtls_received++;
@@ -395,6 +403,8 @@ SluiceStatus sl_transport_receive_dtls(SluiceTransport *self, SluiceTime now, co
         return SLUICE_DROPPED_UNVALIDATED;
     }
     status = route(self, now, data, len);
+    if (in_vain(&self->stats) != before)
+        sl_attempts_note_noise(self, now);
     if (!sl_transport_has_ended(self))
         sl_attempts_end_stuck(self, now);
     return status;

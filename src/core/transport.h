@@ -257,6 +257,9 @@ void sl_attempts_give_up(SluiceTransport *self, SluiceTime now, int place);
 /* The attempt in a place has broken (SL_DTLS_BROKEN). */
 void sl_attempts_broken(SluiceTransport *self, SluiceTime now, int place);
 
+/* What came was of no use. */
+void sl_attempts_note_noise(SluiceTransport *self, SluiceTime now);
+
 /* How far the attempt in a place has got, and what was said of it. */
 void sl_attempts_note(SluiceTransport *self, SluiceTime now, int place);
 

@@ -31,7 +31,7 @@ static SlEvidence begun(void)
 
 static void note_broken(SlEvidence *evidence, SluiceTime now, int stage, SluiceTime rtt)
 {
-    sl_evidence_note_broken(evidence, now, stage, rtt, &reason, &alert, words, sizeof words);
+    sl_evidence_note_broken(evidence, now, stage, 1, rtt, &reason, &alert, words, sizeof words);
 }
 
 static void test_alerts_that_would_end_a_handshake(void **state)
@@ -97,7 +97,7 @@ static void test_first_counts(void **state)
     note_broken(&evidence, BEGUN, 3, 0);
     for (SluiceTime at = 0; at < SL_GRACE; at += 10 * MS) {
         sl_evidence_note_alert(&evidence, BEGUN + at, 3, 0, &why, &other);
-        sl_evidence_note_broken(&evidence, BEGUN + at, 1, 0, &why, &other, words, sizeof words);
+        sl_evidence_note_broken(&evidence, BEGUN + at, 1, 1, 0, &why, &other, words, sizeof words);
     }
     assert_true(sl_evidence_due(&evidence) == BEGUN + SL_GRACE);
     assert_int_equal(evidence.alert.number, 40);
@@ -126,13 +126,55 @@ static void test_grace_of_an_alert(void **state)
     }
 }
 
+/* Without a cookie it waits for one that has it, and then the grace time is counted from the first; from the second, if
+ * that comes long after. */
+static void test_unconfirmed(void **state)
+{
+    static const SluiceTime later[][2] = {
+        {MS, SL_GRACE}, {1999 * MS, SL_GRACE}, {2000 * MS, 2 * SL_GRACE}, {9000 * MS, 11000 * MS}};
+    static const SluiceAlert other = {.level = 2, .number = 80};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof later / sizeof later[0]; i++) {
+        SlEvidence evidence = begun();
+
+        for (SluiceTime at = 0; at <= later[i][0]; at += MS / 2)
+            sl_evidence_note_broken(&evidence, BEGUN + at, 1, 0, 0, &reason, &alert, words,
+                                    sizeof words);
+        assert_true(evidence.stands);
+        assert_true(sl_evidence_due(&evidence) == SLUICE_TIME_NEVER);
+        sl_evidence_note_broken(&evidence, BEGUN + later[i][0], 1, 1, 0, &reason, &other, words,
+                                sizeof words);
+        assert_true(sl_evidence_due(&evidence) == BEGUN + later[i][1]);
+        assert_int_equal(evidence.alert.number, 80);
+    }
+}
+
+/* Eleven in a quarter of a second are none; of twelve none of it is believed. A quarter of a second after it counts. */
+static void test_noise(void **state)
+{
+    (void)state;
+    for (unsigned n = 11; n <= 12; n++) {
+        SlEvidence evidence = begun();
+
+        note_broken(&evidence, BEGUN, 3, 0);
+        for (unsigned i = 0; i < 5 * n; i++)
+            sl_evidence_note_noise(&evidence, BEGUN + i / n * SLUICE_SECOND + i % n * 20 * MS);
+        assert_int_equal(evidence.stands, n == 11);
+        note_broken(&evidence, BEGUN + 4 * SLUICE_SECOND + 220 * MS + 249 * MS, 3, 0);
+        assert_int_equal(evidence.stands, n == 11);
+        note_broken(&evidence, BEGUN + 4 * SLUICE_SECOND + 220 * MS + 250 * MS, 3, 0);
+        assert_int_equal(evidence.stands, 1);
+    }
+}
+
 static void test_long_last_words_are_left_out(void **state)
 {
     uint8_t many[SL_LAST_WORDS + 1] = {0};
     SlEvidence evidence = begun();
 
     (void)state;
-    sl_evidence_note_broken(&evidence, BEGUN, 1, 0, &reason, &alert, many, sizeof many);
+    sl_evidence_note_broken(&evidence, BEGUN, 1, 1, 0, &reason, &alert, many, sizeof many);
     assert_int_equal(evidence.last_words_len, 0);
 }
 
@@ -144,6 +186,8 @@ int main(void)
         cmocka_unit_test(test_progress_forgets),
         cmocka_unit_test(test_first_counts),
         cmocka_unit_test(test_grace_of_an_alert),
+        cmocka_unit_test(test_unconfirmed),
+        cmocka_unit_test(test_noise),
         cmocka_unit_test(test_long_last_words_are_left_out),
     };
 

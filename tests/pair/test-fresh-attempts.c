@@ -126,7 +126,7 @@ static void test_storm_that_pauses(void **state)
     (void)state;
     for (int theirs = 0; theirs < 2; theirs++)
         for (int cookie = 0; cookie < 2; cookie++)
-            for (int lasts = 100; lasts <= 1500; lasts += 100) {
+            for (int lasts = 100; lasts <= 12000; lasts += lasts < 1500 ? 100 : 1500) {
                 Pair pair;
 
                 steal_handshake(stolen, theirs);
@@ -135,6 +135,30 @@ static void test_storm_that_pauses(void **state)
                 assert_recovered(&pair, pair.begun + lasts * MS + SOON, "storm", CLIENT, lasts);
                 pair_close(&pair);
             }
+}
+
+/* The client begins long after it is over. */
+static void test_storm_before_the_client(void **state)
+{
+    static Stolen stolen[2];
+
+    (void)state;
+    steal_handshake(stolen, 0);
+    for (int lasts = 200; lasts <= 3000; lasts += 200) {
+        Pair pair;
+
+        open_default(&pair);
+        for (int end = 0; end < 2; end++) {
+            sluice_transport_set_path_validated(pair.end[end].transport, vclock_now(), 1);
+            pair_know(&pair, end);
+        }
+        pair_start(&pair, SERVER, SLUICE_ROLE_SERVER);
+        storm(&pair, stolen, lasts * MS, 10 * MS);
+        pair_run(&pair, 10 * SECOND);
+        pair_start(&pair, CLIENT, SLUICE_ROLE_CLIENT);
+        assert_recovered(&pair, pair.begun + 10 * SECOND + SOON, "storm", SERVER, lasts);
+        pair_close(&pair);
+    }
 }
 
 /* One kind of message alone, as fast as before. */
@@ -203,7 +227,7 @@ static void test_forged_hello_first(void **state)
     (void)state;
     for (int good = 0; good < 2; good++)
         for (int many = 1; many <= 50; many += 49)
-            for (int later = 0; later <= 1500; later += 100) {
+            for (int later = 0; later <= 12000; later += later < 1500 ? 100 : 1500) {
                 size_t len = good ? strange_hello(0, hello) : forge_null_hello(hello);
                 Pair pair;
 
@@ -364,6 +388,7 @@ int main(void)
         cmocka_unit_test(test_each_message_alone),
         cmocka_unit_test(test_pairs_of_messages),
         cmocka_unit_test(test_storm_that_pauses),
+        cmocka_unit_test(test_storm_before_the_client),
         cmocka_unit_test(test_storm_of_one_kind),
         cmocka_unit_test(test_storm_without_end),
         cmocka_unit_test(test_forged_hello_first),
