@@ -19,7 +19,7 @@
 
 #define SL_LAST_WORDS 64
 
-/* Of a path of up to half a second; four round trips of a longer one. A genuine refusal is told within 3 s. */
+/* Of a path of up to a quarter of a second; eight round trips of a longer one. A genuine refusal is told within 3 s. */
 #define SL_GRACE (2 * SLUICE_SECOND)
 
 typedef struct {
@@ -27,7 +27,10 @@ typedef struct {
     SluiceTime furthest_at;
 
     int stands;
-    int unconfirmed;  /* it waits for one with a cookie */
+    int unconfirmed; /* it waits for one with a cookie */
+    int broken;      /* an attempt, not an alert */
+    int overdue;     /* its time is over, but an attempt runs that may prove it wrong */
+    SluiceTime since;
     int stage;        /* of the attempt that it is about */
     SluiceTime until; /* when it is believed */
     SluiceEnd end;    /* what is told then */
@@ -62,6 +65,9 @@ void sl_evidence_note_broken(SlEvidence *self, SluiceTime now, int stage, int co
  * when its own grace time is over. */
 void sl_evidence_note_alert(SlEvidence *self, SluiceTime now, int stage, SluiceTime rtt,
                             const SluiceEnd *end, const SluiceAlert *alert);
+
+/* Its time is over, and another attempt runs: 1 if what has broken one waits for what comes of that, for a while. */
+int sl_evidence_may_wait(SlEvidence *self, SluiceTime now);
 
 /* When it is believed, or NEVER: there is none. */
 SluiceTime sl_evidence_due(const SlEvidence *self);

@@ -22,7 +22,7 @@
  * another library's client drop what follows. */
 #define ASKED_NUMBER 16
 
-/* Between two attempts of a client; the first follows at once. */
+/* Between two attempts of a client; the second of them follows at once. */
 #define WAIT_FIRST (50 * SLUICE_MILLISECOND)
 #define WAIT_MAX (500 * SLUICE_MILLISECOND)
 #define ATTEMPTS_MANY 64
@@ -94,15 +94,20 @@ static int is_attempt(const SluiceTransport *self, int place)
 
 /* -- one more ----------------------------------------------------------------------------------------------- */
 
-static SluiceTime wait_before(unsigned n)
+/* A round trip at least, where that is known: what answers the old one is no answer to the next, but would break it. */
+static SluiceTime wait_before(const SluiceTransport *self)
 {
-    SluiceTime wait = WAIT_FIRST;
+    SluiceTime wait = WAIT_FIRST, rtt = rtt_of(self);
+    unsigned n = self->attempts->n;
 
     if (n >= ATTEMPTS_MANY)
         return WAIT_LONG;
+    if (n < 2)
+        return rtt;
     for (; n > 2 && wait < WAIT_MAX; n--)
         wait *= 2;
-    return n < 2 ? 0 : wait < WAIT_MAX ? wait : WAIT_MAX;
+    wait = wait < WAIT_MAX ? wait : WAIT_MAX;
+    return wait > rtt ? wait : rtt;
 }
 
 static void begin_client(SluiceTransport *self, SluiceTime now)
@@ -124,7 +129,7 @@ static void follow(SluiceTransport *self, SluiceTime now, SluiceRole role)
     attempts->given_up_at = now;
     if (role != SLUICE_ROLE_CLIENT)
         return;
-    attempts->next_at = now + wait_before(attempts->n);
+    attempts->next_at = now + wait_before(self);
     if (attempts->next_at <= now)
         begin_client(self, now);
 }
@@ -171,7 +176,10 @@ void sl_attempts_broken(SluiceTransport *self, SluiceTime now, int place)
     sl_dtls_get_end(self->associations[place], &end);
     if (self->attempts) {
         note_broken(self, now, place, &end);
-        sl_attempts_give_up(self, now, place);
+        if (self->attempts->evidence.stands && self->attempts->evidence.overdue)
+            sl_attempts_believe(self, now);
+        else
+            sl_attempts_give_up(self, now, place);
     } else if (place == SL_LIVE) {
         sl_transport_end(self, now, end.reason);
     } else {
@@ -338,10 +346,13 @@ void sl_attempts_handle_timeout(SluiceTransport *self, SluiceTime now)
 {
     if (!self->attempts)
         return;
-    if (sl_evidence_due(&self->attempts->evidence) <= now)
-        sl_attempts_believe(self, now);
-    else if (self->attempts->next_at <= now)
+    if (sl_evidence_due(&self->attempts->evidence) <= now) {
+        if (!is_attempt(self, place_of_attempts(self)) ||
+            !sl_evidence_may_wait(&self->attempts->evidence, now))
+            sl_attempts_believe(self, now);
+    } else if (self->attempts->next_at <= now) {
         begin_client(self, now);
-    else
+    } else {
         sl_attempts_end_stuck(self, now);
+    }
 }

@@ -66,10 +66,10 @@ static void test_grace_of_a_broken_attempt(void **state)
     assert_true(sl_evidence_due(&evidence) == BEGUN + 10 * MS + SL_GRACE);
     assert_int_equal(evidence.end.reason, SLUICE_END_ALERT_SENT);
     assert_memory_equal(evidence.last_words, words, sizeof words);
-    /* On a long path four round trips. */
+    /* On a long path eight round trips. */
     evidence = begun();
     note_broken(&evidence, BEGUN, 3, 700 * MS);
-    assert_true(sl_evidence_due(&evidence) == BEGUN + 2800 * MS);
+    assert_true(sl_evidence_due(&evidence) == BEGUN + 5600 * MS);
 }
 
 /* The same place once more is no progress; beyond it is. */
@@ -111,7 +111,7 @@ static void test_grace_of_an_alert(void **state)
     } cases[] = {
         {0, 10 * MS, 0, 2000 * MS},        {500 * MS, 510 * MS, 0, 2500 * MS},
         {0, 5000 * MS, 0, 5250 * MS},      {0, 5000 * MS, 600 * MS, 5600 * MS},
-        {0, 10 * MS, 600 * MS, 2400 * MS},
+        {0, 10 * MS, 600 * MS, 4800 * MS},
     };
 
     (void)state;
@@ -124,6 +124,32 @@ static void test_grace_of_an_alert(void **state)
         assert_true(sl_evidence_due(&evidence) == BEGUN + cases[i].due);
         assert_int_equal(evidence.last_words_len, 0);
     }
+}
+
+/* An attempt that runs may prove it wrong, for 8 s; if the peer itself says the same, it need not. */
+static void test_waits_for_an_attempt(void **state)
+{
+    SlEvidence evidence = begun();
+
+    (void)state;
+    note_broken(&evidence, BEGUN, 3, 0);
+    for (SluiceTime at = SL_GRACE; at < 8 * SLUICE_SECOND; at += 250 * MS) {
+        assert_true(sl_evidence_due(&evidence) == BEGUN + at);
+        assert_true(sl_evidence_may_wait(&evidence, BEGUN + at));
+    }
+    assert_false(sl_evidence_may_wait(&evidence, BEGUN + 8 * SLUICE_SECOND));
+    for (int said = 0; said < 2; said++) {
+        evidence = begun();
+        note_broken(&evidence, BEGUN, 3, 0);
+        assert_true(sl_evidence_may_wait(&evidence, BEGUN + SL_GRACE));
+        if (said)
+            sl_evidence_note_alert(&evidence, BEGUN + SL_GRACE, 3, 0, &reason, &alert);
+        assert_int_equal(sl_evidence_may_wait(&evidence, BEGUN + SL_GRACE + 250 * MS), !said);
+    }
+    /* An alert is about the attempt that runs. */
+    evidence = begun();
+    sl_evidence_note_alert(&evidence, BEGUN, 3, 0, &reason, &alert);
+    assert_false(sl_evidence_may_wait(&evidence, BEGUN + SL_GRACE));
 }
 
 /* Without a cookie it waits for one that has it, and then the grace time is counted from the first; from the second, if
@@ -186,6 +212,7 @@ int main(void)
         cmocka_unit_test(test_progress_forgets),
         cmocka_unit_test(test_first_counts),
         cmocka_unit_test(test_grace_of_an_alert),
+        cmocka_unit_test(test_waits_for_an_attempt),
         cmocka_unit_test(test_unconfirmed),
         cmocka_unit_test(test_noise),
         cmocka_unit_test(test_long_last_words_are_left_out),
