@@ -4,6 +4,7 @@ core_headers = \
 	include/sluice/classify.h \
 	include/sluice/config.h \
 	include/sluice/event.h \
+	include/sluice/half-open.h \
 	include/sluice/media.h \
 	include/sluice/openssl.h \
 	include/sluice/sluice.h \

@@ -56,6 +56,7 @@ static const Counter wide[] = {
     COUNTER("eventsLost", events_lost),
     COUNTER("hellosBeside", hellos_beside),
     COUNTER("hellosBesideDropped", hellos_beside_dropped),
+    COUNTER("droppedHalfOpen", dropped_half_open),
 };
 
 static const Counter narrow[] = {

@@ -8,6 +8,7 @@
 #include <sluice/classify.h>
 #include <sluice/config.h>
 #include <sluice/event.h>
+#include <sluice/half-open.h>
 #include <sluice/media.h>
 #include <sluice/srtp-engine.h>
 #include <sluice/stats.h>

@@ -3,6 +3,8 @@
 
 #include "certificate.h"
 
+#include <sluice/half-open.h>
+
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
@@ -15,6 +17,10 @@
 #define CIPHERS "ECDHE+AESGCM:ECDHE+CHACHA20"
 /* X25519 is the fastest; P-256 has to be named, or P-256 certificates fail. */
 #define GROUPS "X25519:P-256:P-384"
+
+/* Handshakes of unverified peers at once, by default and at most: some 200 MB and 13 GB. */
+#define HALF_OPEN 1024
+#define HALF_OPEN_MAX 65536
 
 uint64_t sl_next_id(void)
 {
@@ -35,7 +41,13 @@ SluiceConfig *sluice_config_new(SluiceCertificate *certificate)
         free(self);
         return NULL;
     }
+    if (!sl_half_opens_init(&self->half_opens, HALF_OPEN, HALF_OPEN)) {
+        sluice_certificate_unref(self->certificate);
+        free(self);
+        return NULL;
+    }
     if (pthread_mutex_init(&self->freeze_lock, NULL) != 0) {
+        sl_half_opens_cleanup(&self->half_opens);
         sluice_certificate_unref(self->certificate);
         free(self);
         return NULL;
@@ -83,6 +95,7 @@ void sluice_config_unref(SluiceConfig *self)
     sl_stream_settings_cleanup(&self->stream);
     sluice_certificate_unref(self->certificate);
     pthread_mutex_destroy(&self->freeze_lock);
+    sl_half_opens_cleanup(&self->half_opens);
     free(self);
 }
 
@@ -267,6 +280,26 @@ SluiceStatus sluice_config_set_ssrc_limit(SluiceConfig *self, unsigned ssrcs)
         return SLUICE_INVALID_ARGUMENT;
     self->ssrc_limit = ssrcs;
     return SLUICE_OK;
+}
+
+SluiceStatus sluice_config_set_half_open_limits(SluiceConfig *self, unsigned handshakes,
+                                                unsigned of_one_source)
+{
+    SluiceStatus status = sl_config_check_setter(self);
+
+    if (status != SLUICE_OK)
+        return status;
+    if (handshakes < 1 || handshakes > HALF_OPEN_MAX || of_one_source < 1 ||
+        of_one_source > handshakes)
+        return SLUICE_INVALID_ARGUMENT;
+    self->half_opens.max = handshakes;
+    self->half_opens.max_of_source = of_one_source;
+    return SLUICE_OK;
+}
+
+unsigned sluice_config_get_half_open(SluiceConfig *self)
+{
+    return self ? sl_half_opens_count(&self->half_opens) : 0;
 }
 
 SluiceStatus sluice_config_set_inbox_limits(SluiceConfig *self, size_t held_packets,

@@ -4,6 +4,7 @@
 
 /* Settings, and the SSL_CTX that is made of them: one for transports, one for streams (stream-config.h). */
 
+#include "half-open.h"
 #include "stream-config.h"
 
 #include <sluice/config.h>
@@ -39,6 +40,8 @@ struct SluiceConfig {
     SluiceKeylogFunc keylog;
     void *keylog_data;
     SluiceDestroyFunc keylog_destroy;
+
+    SlHalfOpens half_opens;
 
     pthread_mutex_t freeze_lock;
     atomic_int frozen;

@@ -56,6 +56,7 @@ struct SlDtls {
     uint32_t generation;
     const SlPeerIdentity *identity;
     SlDtlsSinks sinks;
+    SlHalfOpen *half_open; /* what it counts for in the config's limit; NULL: not */
 
     SlDatagramBio bio;
     SlHandshakeInput input;

@@ -195,3 +195,15 @@ void sl_peer_identity_take(SlPeerIdentity *self, SlPeerIdentity *from)
     *self = *from;
     memset(from, 0, sizeof *from);
 }
+
+/* -- the limit ---------------------------------------------------------------------------------------------- */
+
+void sl_dtls_set_half_open(SlDtls *self, SlHalfOpen *half_open) { self->half_open = half_open; }
+
+SlHalfOpen *sl_dtls_take_half_open(SlDtls *self)
+{
+    SlHalfOpen *half_open = self->half_open;
+
+    self->half_open = NULL;
+    return half_open;
+}

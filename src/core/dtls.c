@@ -120,6 +120,7 @@ void sl_dtls_free(SlDtls *self)
     sl_flight_cleanup(&self->flight);
     sl_dtls_cleanup_input(self);
     OPENSSL_free(self->peer_der);
+    sl_half_open_give_back(self->half_open);
     sluice_config_unref(self->config);
     free(self);
 }

@@ -60,6 +60,11 @@ void sl_dtls_set_inbox(SlDtls *self, SlInbox *inbox);
 /* Who the peer must be, as long as it has not shown its certificate. */
 void sl_dtls_set_identity(SlDtls *self, const SlPeerIdentity *identity);
 
+/* Until it is freed or its peer is verified it is @half_open, and gives that back. */
+void sl_dtls_set_half_open(SlDtls *self, SlHalfOpen *half_open);
+/* It is that no more, but the caller, or nobody (NULL: it was not). */
+SlHalfOpen *sl_dtls_take_half_open(SlDtls *self);
+
 /* Server: the ClientHello that begins it. */
 void sl_dtls_set_hello(SlDtls *self, const SlClientHello *hello);
 

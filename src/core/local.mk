@@ -34,6 +34,8 @@ core_sources = \
 	src/core/flight.h \
 	src/core/generation-hints.c \
 	src/core/generation-hints.h \
+	src/core/half-open.c \
+	src/core/half-open.h \
 	src/core/inbox.c \
 	src/core/inbox.h \
 	src/core/lifecycle.c \

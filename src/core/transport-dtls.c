@@ -259,8 +259,6 @@ static SluiceStatus await_hello(SluiceTransport *self, SluiceTime now, const uin
     /* Message 1 answers a HelloVerifyRequest, and only one of ours. */
     if (hello.message_seq != (has_cookie ? 1 : 0))
         return sl_transport_drop_unexpected(self);
-    if (self->role == SLUICE_ROLE_AUTO)
-        sl_transport_connect_as(self, now, SLUICE_ROLE_SERVER);
     return sl_transport_answer_hello(self, now, &hello, has_cookie, passed, n);
 }
 

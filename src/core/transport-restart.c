@@ -45,20 +45,43 @@ static int may_waive_cookie(const SluiceTransport *self)
            (self->second.phase == SL_SECOND_NONE || self->second.phase == SL_SECOND_OLD);
 }
 
+/* What the one counted for that goes now, or room for one more. NULL: there is none. */
+static SlHalfOpen *find_room(SluiceTransport *self, int place)
+{
+    SlDtls *replaced = self->associations[place];
+    SlHalfOpen *room = replaced ? sl_dtls_take_half_open(replaced) : NULL;
+
+    return room ? room : sl_half_opens_take(&self->config->half_opens, &self->source);
+}
+
+static SluiceStatus associate_at(SluiceTransport *self, SluiceTime now, int place)
+{
+    if (place == SL_SECOND)
+        return sl_second_begin(self, now, SLUICE_ROLE_SERVER) ? SLUICE_OK : SLUICE_DROPPED_FULL;
+    if (self->role == SLUICE_ROLE_AUTO)
+        sl_transport_connect_as(self, now, SLUICE_ROLE_SERVER);
+    sl_transport_drop_association(self, SL_LIVE);
+    return sl_transport_associate(self, now, SLUICE_ROLE_SERVER) ? SLUICE_OK : SLUICE_NO_MEMORY;
+}
+
 SluiceStatus sl_transport_answer_hello(SluiceTransport *self, SluiceTime now,
                                        const SlClientHello *hello, int has_cookie, uint8_t *passed,
                                        size_t n)
 {
     int place = sl_transport_is_established(self) ? SL_SECOND : SL_LIVE;
+    SlHalfOpen *room = find_room(self, place);
+    SluiceStatus status;
 
-    if (place == SL_SECOND) {
-        if (!sl_second_begin(self, now, SLUICE_ROLE_SERVER))
-            return SLUICE_DROPPED_FULL;
-    } else {
-        sl_transport_drop_association(self, SL_LIVE);
-        if (!sl_transport_associate(self, now, SLUICE_ROLE_SERVER))
-            return SLUICE_NO_MEMORY;
+    if (!room) {
+        self->stats.dropped_half_open++;
+        return SLUICE_DROPPED_FULL;
     }
+    status = associate_at(self, now, place);
+    if (status != SLUICE_OK) {
+        sl_half_open_give_back(room);
+        return status;
+    }
+    sl_dtls_set_half_open(self->associations[place], room);
     sl_dtls_set_hello(self->associations[place], hello);
     if (has_cookie)
         spend_cookie(self);

@@ -188,6 +188,7 @@ void sl_second_verify(SluiceTransport *self, SluiceTime now)
         sl_second_fail(self, now, reason_of(status));
         return;
     }
+    sl_half_open_give_back(sl_dtls_take_half_open(association));
     enter(self, now, SL_SECOND_CANDIDATE, overlap(self) / 2);
     second->live_heard_at = SLUICE_TIME_NEVER;
     second->last_flight_at = 0;

@@ -224,6 +224,7 @@ static void verify(SluiceTransport *self, SluiceTime now)
                           status == SLUICE_NO_MEMORY ? SLUICE_END_NO_MEMORY : SLUICE_END_PROTOCOL);
         return;
     }
+    sl_half_open_give_back(sl_dtls_take_half_open(self->associations[SL_LIVE]));
     self->deadline = SLUICE_TIME_NEVER;
     self->stats.connected_at = now;
     sl_transport_use_keys(self, now, srtp);
@@ -363,6 +364,17 @@ SluiceStatus sluice_transport_set_rtt(SluiceTransport *self, SluiceTime rtt)
     for (int place = 0; place < 2; place++)
         if (self->associations[place])
             sl_dtls_set_rtt(self->associations[place], rtt);
+    return SLUICE_OK;
+}
+
+SluiceStatus sluice_transport_set_source(SluiceTransport *self, const void *source, size_t len)
+{
+    if (!self || len > SLUICE_SOURCE_MAX || (len && !source))
+        return SLUICE_INVALID_ARGUMENT;
+    memset(&self->source, 0, sizeof self->source);
+    if (len)
+        memcpy(self->source.bytes, source, len);
+    self->source.len = (uint8_t)len;
     return SLUICE_OK;
 }
 

@@ -8,6 +8,7 @@
  * follows a handshake that has broken, transport-second.c the association beside the live one, transport-restart.c how one
  * comes to be there. */
 
+#include <sluice/half-open.h>
 #include <sluice/transport.h>
 
 #include "allowance.h"
@@ -85,6 +86,7 @@ struct SluiceTransport {
     int role_named;    /* by the caller */
     int dtls_given_up; /* said by the caller: neither data nor a restart will be wanted */
     SluiceTime rtt;
+    SlSource source;
     SluiceTime deadline; /* of the handshake, or of the fingerprint; NEVER: none */
     SluiceTime
         end_dtls_at; /* when to look again whether it can go; NEVER: it has, or nobody wants it to */

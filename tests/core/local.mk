@@ -21,6 +21,7 @@ core_tests += \
 	tests/core/test-fingerprint \
 	tests/core/test-flight \
 	tests/core/test-generation-hints \
+	tests/core/test-half-open \
 	tests/core/test-inbox \
 	tests/core/test-lifecycle \
 	tests/core/test-near \
