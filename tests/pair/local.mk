@@ -21,6 +21,7 @@ pair_tests += \
 	tests/pair/test-exporter-label \
 	tests/pair/test-fan-out \
 	tests/pair/test-fingerprints \
+	tests/pair/test-flood \
 	tests/pair/test-forged-alerts \
 	tests/pair/test-forged-records \
 	tests/pair/test-forged-storm \
