@@ -14,6 +14,9 @@ pair_tests += \
 	tests/pair/test-close \
 	tests/pair/test-connect \
 	tests/pair/test-cookie \
+	tests/pair/test-cve-2023-49786 \
+	tests/pair/test-cve-2023-51275 \
+	tests/pair/test-cve-2023-51443 \
 	tests/pair/test-data \
 	tests/pair/test-deadline \
 	tests/pair/test-early-packets \
@@ -59,6 +62,8 @@ pair_tests += \
 	tests/pair/test-wall-clock
 check_PROGRAMS += $(pair_tests)
 support_sources += \
+	tests/pair/advisory.c \
+	tests/pair/advisory.h \
 	tests/pair/common.c \
 	tests/pair/common.h \
 	tests/pair/foreign.c \
