@@ -8,12 +8,14 @@ pair_tests += \
 	tests/pair/test-allocations \
 	tests/pair/test-asked-to-renegotiate \
 	tests/pair/test-authentic-alerts \
+	tests/pair/test-bad-paths \
 	tests/pair/test-bare-peers \
 	tests/pair/test-batch \
 	tests/pair/test-buffers \
 	tests/pair/test-close \
 	tests/pair/test-connect \
 	tests/pair/test-cookie \
+	tests/pair/test-cut-flights \
 	tests/pair/test-cve-2023-49786 \
 	tests/pair/test-cve-2023-51275 \
 	tests/pair/test-cve-2023-51443 \
@@ -53,6 +55,7 @@ pair_tests += \
 	tests/pair/test-short-records \
 	tests/pair/test-ssrc \
 	tests/pair/test-stats \
+	tests/pair/test-strays \
 	tests/pair/test-threads \
 	tests/pair/test-threads-configs \
 	tests/pair/test-threads-many \
@@ -66,6 +69,8 @@ support_sources += \
 	tests/pair/advisory.h \
 	tests/pair/common.c \
 	tests/pair/common.h \
+	tests/pair/cutting.c \
+	tests/pair/cutting.h \
 	tests/pair/foreign.c \
 	tests/pair/foreign.h \
 	tests/pair/forged.c \
