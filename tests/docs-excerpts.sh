@@ -5,9 +5,11 @@
 #   - each link leads to a file; what its text names, in backquotes, is in that file: `name()` is a function that is defined
 #     there, `name` a word of it;
 #   - every other `name()` is a function of our headers, or of OpenSSL's, libuv's or POSIX's that our code calls.
+# docs/reliability.md names tests by such links and functions likewise, and each of its cases has one test at least.
 . "$abs_top_srcdir/tests/support/tap.sh"
 cd "$abs_top_srcdir" || exit 1
 guide=${1:-docs/memory-bio-guide.md}
+reliability=docs/reliability.md
 
 # Each block of C goes to a file of its own: its number, and its first line apart.
 awk -v dir="$tap_dir" '
@@ -99,4 +101,15 @@ check "it names functions and tests by links" test "$(links | grep -c '`')" -gt 
 nothing "each excerpt stands in the tree as it is" wrong_excerpts
 nothing "each link leads to a file that has what it names" wrong_links
 nothing "each other function that is named exists" unknown_functions
+
+# A case whose row names neither a test nor whose matter it is.
+cases_without_test() {
+    grep -E '^\| [A-Z]+-[0-9]+ ' "$guide" | grep -vE '\]\(\.\./tests/|\| libnice \|'
+}
+
+guide=$reliability
+check "$guide names tests by links" test "$(links | grep -c '`')" -gt 150
+nothing "each test that it names is there" wrong_links
+nothing "each other function that it names exists" unknown_functions
+nothing "each case has a test" cases_without_test
 tap_done
