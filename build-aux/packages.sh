@@ -18,6 +18,9 @@ packages_check='
 packages_debian='
     build-essential debhelper fakeroot lintian
 '
+packages_afl='
+    afl++
+'
 
 # missing_packages NAME...
 missing_packages() {

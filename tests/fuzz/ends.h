@@ -19,6 +19,7 @@ enum {
 };
 
 #define DATAGRAMS_MAX 512
+#define BATCH_MAX 8
 
 typedef struct {
     int to;
@@ -35,7 +36,12 @@ typedef struct {
     uint8_t arrived[2][3][64]; /* those that came, each at most once */
     int trusted[2];            /* the right fingerprint was given */
     int untrusted[2];          /* a wrong one was */
+    int restarted;             /* a new association was announced */
+    int half_restarted;        /* one that the other end may finish and this one not */
 } Ends;
+
+/* Whom the other end is said to be. */
+typedef enum { ENDS_RIGHT, ENDS_WRONG, ENDS_UNKNOWN } EndsPeer;
 
 void ends_open(Ends *self, unsigned variant_0, unsigned variant_1);
 void ends_close(Ends *self);
@@ -44,6 +50,9 @@ void ends_close(Ends *self);
 void ends_validate(Ends *self);
 /* Tells @end whom to expect; with @wrong somebody else. */
 SluiceStatus ends_trust(Ends *self, int end, int wrong);
+
+/* Announces a new association. */
+SluiceStatus ends_restart(Ends *self, int end, SluiceRole role, EndsPeer peer);
 
 void ends_advance(Ends *self, SluiceTime duration);
 
@@ -64,10 +73,19 @@ void ends_queue(Ends *self, int to, const uint8_t *data, size_t len);
 /* Sends the next message or packet of the kind; the content says who sent it and its number. */
 SluiceStatus ends_send(Ends *self, int end, SluiceKind kind, size_t filler);
 
+/* The same of RTP, as an SFU would: a packet of another SSRC is fanned out, to this end among others. */
+SluiceStatus ends_fan_out(Ends *self, int end, size_t filler);
+
+/* Gives the @n oldest datagrams on the way to @end in one batch. */
+void ends_give_batch(Ends *self, int end, size_t n);
+
 /* Runs the earliest timer of both, if there is one. */
 int ends_expire(Ends *self);
 
 /* What holds at any time. */
 void ends_check(Ends *self);
+
+/* If both ends are connected, and nothing is under way: they have the same keys, crosswise. */
+void ends_check_keys(Ends *self);
 
 #endif

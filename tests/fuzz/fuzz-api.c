@@ -10,6 +10,8 @@
 
 #define CALLS_MAX 600
 #define SPINS_MAX 50
+#define STEPS_MAX 1000
+#define SETTLED_AFTER (120 * SLUICE_SECOND)
 
 static const SluiceKind kinds[] = {SLUICE_KIND_DATA, SLUICE_KIND_RTP, SLUICE_KIND_RTCP};
 
@@ -235,6 +237,80 @@ static void call_with_nothing(Ends *ends, int end, Input *in)
     sluice_transport_free(NULL);
 }
 
+static void call_restart(Ends *ends, int end, Input *in)
+{
+    uint8_t what = take_byte(in);
+
+    ends_restart(ends, end, (SluiceRole)(what % 3),
+                 what < 200   ? ENDS_RIGHT
+                 : what < 230 ? ENDS_WRONG
+                              : ENDS_UNKNOWN);
+}
+
+static void call_end_dtls(Ends *ends, int end, Input *in)
+{
+    if ((take_byte(in) & 3) == 0)
+        sluice_transport_end_dtls(ends->end[end], ends->now);
+}
+
+static void call_fan_out(Ends *ends, int end, Input *in) { ends_fan_out(ends, end, take_16(in)); }
+
+static void call_give_batch(Ends *ends, int end, Input *in)
+{
+    ends_give_batch(ends, end, 1u + take_byte(in) % BATCH_MAX);
+}
+
+/* Any bytes as packets; what becomes of them is not sent. */
+static void call_protect_batch(Ends *ends, int end, Input *in)
+{
+    SluicePacket packets[BATCH_MAX];
+    size_t n = take_byte(in) % (BATCH_MAX + 1), done, ok = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        uint8_t what = take_byte(in);
+        const uint8_t *bytes;
+        size_t len = take_bytes(in, what >> 2, &bytes), room = what & 1 ? SLUICE_PROTECT_ROOM : 1;
+
+        packets[i] = (SluicePacket){.kind = what & 2 ? SLUICE_KIND_RTP : SLUICE_KIND_RTCP,
+                                    .data = malloc(len + room),
+                                    .len = len,
+                                    .capacity = len + room};
+        if (!packets[i].data)
+            abort();
+        if (len)
+            memcpy(packets[i].data, bytes, len);
+    }
+    done = sluice_transport_protect_batch(ends->end[end], packets, n);
+    for (size_t i = 0; i < n; i++) {
+        ok += packets[i].status == SLUICE_OK;
+        free(packets[i].data);
+    }
+    ORACLE(ok == done);
+}
+
+static void call_ssrc(Ends *ends, int end, Input *in)
+{
+    uint8_t what = take_byte(in);
+    SluiceDirection direction = what & 1 ? SLUICE_SENT_OUT : SLUICE_RECEIVED;
+    /* That of either end, or another. */
+    uint32_t ssrc = what & 2 ? 1u + (what >> 2 & 1) : take_byte(in), roc;
+
+    switch (what >> 3 & 3) {
+    case 0:
+        if (sluice_transport_set_roc(ends->end[end], direction, ssrc, take_byte(in)) == SLUICE_OK)
+            ORACLE(sluice_transport_get_roc(ends->end[end], direction, ssrc, &roc) == SLUICE_OK);
+        break;
+    case 1:
+        (void)sluice_transport_get_roc(ends->end[end], direction, ssrc, &roc);
+        break;
+    default:
+        if (sluice_transport_remove_ssrc(ends->end[end], direction, ssrc) == SLUICE_OK)
+            ORACLE(sluice_transport_remove_ssrc(ends->end[end], direction, ssrc) ==
+                   SLUICE_INVALID_ARGUMENT);
+        break;
+    }
+}
+
 static void (*const calls[])(Ends *, int, Input *) = {call_start,
                                                       call_validate,
                                                       call_trust,
@@ -255,7 +331,35 @@ static void (*const calls[])(Ends *, int, Input *) = {call_start,
                                                       call_early_timer,
                                                       call_close,
                                                       call_questions,
-                                                      call_with_nothing};
+                                                      call_with_nothing,
+                                                      call_restart,
+                                                      call_end_dtls,
+                                                      call_fan_out,
+                                                      call_give_batch,
+                                                      call_protect_batch,
+                                                      call_ssrc};
+
+/* What was announced has come to its end, one way or the other; then both ends have the same keys again. */
+static void settle(Ends *ends)
+{
+    SluiceTime limit = ends->now + SETTLED_AFTER;
+
+    ends_validate(ends);
+    for (int step = 0; step < STEPS_MAX && ends->now < limit; step++) {
+        ends_drain(ends, 0);
+        ends_drain(ends, 1);
+        if (ends->n_queue) {
+            Datagram next = ends_take(ends, 0);
+
+            ends_give(ends, next.to, next.data, next.len);
+            free(next.data);
+        } else if (!ends_expire(ends)) {
+            break;
+        }
+    }
+    ends_check(ends);
+    ends_check_keys(ends);
+}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -270,6 +374,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         calls[(what & 0x7f) % (sizeof calls / sizeof *calls)](&ends, what >> 7, &in);
         ends_check(&ends);
     }
+    if (ends.restarted && !ends.half_restarted)
+        settle(&ends);
     ends_close(&ends);
     return 0;
 }

@@ -4,16 +4,15 @@
  * datagram of this call is added. Raw bytes would never get past the first message.
  *
  * Whatever is added: nothing breaks, nothing is delivered that the other end did not send, and two ends that are both
- * connected have the same keys. (A handshake may die of it: before the keys exist OpenSSL believes well-formed
- * plaintext.) Each input is a list of additions:
+ * connected have the same keys; a restart that comes to nothing leaves the call as it was. (What a handshake must survive is
+ * in added-copy.c.) Each input is a list of additions:
  *   flags of the call; then for each: moment, which datagram, to whom, number of edits, edits */
 
-#include "ends.h"
+#include "edits.h"
 
-#define SEEN_MAX 128
-#define EDITED_MAX 4096
 #define STEPS_MAX 400
 #define GIVE_UP (200 * SLUICE_SECOND)
+#define OVER_AFTER (40 * SLUICE_SECOND) /* a restart: its deadline, and the overlap */
 
 enum {
     CALL_COOKIE = 1,
@@ -22,154 +21,19 @@ enum {
     CALL_LATE_TRUST = 8,
     CALL_DATA_ONLY = 16,
     CALL_WRONG = 32,
-    CALL_GCM_256 = 64
+    CALL_GCM_256 = 64,
+    CALL_RESTART = 128 /* a second association is announced once they have talked */
 };
 
 typedef struct {
     Ends ends;
-    Datagram seen[SEEN_MAX]; /* all that was sent, to be copied */
-    size_t n_seen;
+    Seen seen;
     Input in;
     uint8_t call;
     unsigned wait; /* datagrams until the next addition */
     int armed;
     uint8_t source, flags, edits;
 } Call;
-
-/* -- edits -------------------------------------------------------------------------------------------------- */
-
-typedef struct {
-    uint8_t data[EDITED_MAX];
-    size_t len;
-} Edited;
-
-static void put_big_endian(uint8_t *p, size_t n, uint64_t value)
-{
-    while (n--) {
-        p[n] = (uint8_t)value;
-        value >>= 8;
-    }
-}
-
-/* Where the @n-th record begins; the last one if there are fewer. */
-static size_t record_at(const Edited *e, unsigned n)
-{
-    size_t at = 0, next;
-
-    while (e->len - at >= 13) {
-        next = at + 13 + ((size_t)e->data[at + 11] << 8 | e->data[at + 12]);
-        if (n-- == 0 || next + 13 > e->len)
-            break;
-        at = next;
-    }
-    return at;
-}
-
-static size_t record_end(const Edited *e, size_t at)
-{
-    size_t end = at + 13;
-
-    if (end <= e->len)
-        end += (size_t)e->data[at + 11] << 8 | e->data[at + 12];
-    return end < e->len ? end : e->len;
-}
-
-/* Overwrites a field of the record or of the handshake header in it. */
-static void set_field(Edited *e, size_t at, uint8_t which, uint16_t value)
-{
-    static const struct {
-        uint8_t offset, size;
-    } fields[] = {{0, 1},  {1, 2},  {3, 2},  {5, 6},  {9, 2},  {11, 2}, {13, 1},
-                  {14, 3}, {17, 2}, {19, 3}, {22, 3}, {25, 2}, {13, 2}};
-    size_t f = which % (sizeof fields / sizeof *fields);
-
-    if (at + fields[f].offset + fields[f].size <= e->len)
-        put_big_endian(e->data + at + fields[f].offset, fields[f].size, value);
-}
-
-static void replace_tail(Edited *e, size_t at, const uint8_t *data, size_t len)
-{
-    if (len > EDITED_MAX - at)
-        len = EDITED_MAX - at;
-    if (len)
-        memcpy(e->data + at, data, len);
-    e->len = at + len;
-}
-
-/* The lengths of the record at @at, and of a handshake fragment in it, made right again. */
-static void mend(Edited *e, size_t at, int fragment)
-{
-    size_t body;
-
-    if (e->len - at < 13)
-        return;
-    body = e->len - at - 13;
-    put_big_endian(e->data + at + 11, 2, body);
-    if (fragment && body >= 12) {
-        put_big_endian(e->data + at + 14, 3, body - 12);
-        put_big_endian(e->data + at + 19, 3, 0);
-        put_big_endian(e->data + at + 22, 3, body - 12);
-    }
-}
-
-static void cut_to_record(Edited *e, size_t at)
-{
-    size_t end = record_end(e, at);
-
-    memmove(e->data, e->data + at, end - at);
-    e->len = end - at;
-}
-
-static void edit(Call *call, Edited *e)
-{
-    uint8_t what = take_byte(&call->in);
-    size_t at = e->len ? record_at(e, what >> 5) : 0, where;
-    uint16_t value = take_16(&call->in);
-    const uint8_t *bytes;
-    uint8_t copy[EDITED_MAX];
-    size_t n;
-
-    switch (what % 10) {
-    case 0:
-        if (e->len)
-            e->data[value % e->len] ^= take_byte(&call->in);
-        break;
-    case 1:
-    case 2:
-        set_field(e, at, take_byte(&call->in), value);
-        break;
-    case 3:
-        e->len = e->len ? value % (e->len + 1) : 0;
-        break;
-    case 4: /* only this record */
-        cut_to_record(e, at);
-        break;
-    case 5: /* bytes of the input from here on */
-        where = at + value % (e->len - at + 1);
-        n = take_bytes(&call->in, take_byte(&call->in), &bytes);
-        replace_tail(e, where, bytes, n);
-        break;
-    case 6:
-        mend(e, at, value & 1);
-        break;
-    case 7: /* once more */
-        n = record_end(e, at) - at;
-        memcpy(copy, e->data + at, n);
-        replace_tail(e, e->len, copy, n);
-        break;
-    case 8: /* and another datagram of the call behind it */
-        if (call->n_seen) {
-            const Datagram *other = &call->seen[value % call->n_seen];
-
-            replace_tail(e, e->len, other->data, other->len);
-        }
-        break;
-    default: /* a record number far ahead */
-        if (e->len - at >= 13)
-            e->data[at + 5 + value % 6] ^= (uint8_t)(value >> 8);
-        break;
-    }
-}
 
 /* -- the call ----------------------------------------------------------------------------------------------- */
 
@@ -180,13 +44,6 @@ static void arm(Call *call)
     call->source = take_byte(&call->in);
     call->flags = take_byte(&call->in);
     call->edits = (uint8_t)(take_byte(&call->in) % 8);
-}
-
-static void remember(Call *call, const Datagram *datagram)
-{
-    if (call->n_seen < SEEN_MAX)
-        call->seen[call->n_seen++] =
-            (Datagram){datagram->to, datagram->len, exact_copy(datagram->data, datagram->len)};
 }
 
 static void drain(Call *call)
@@ -201,15 +58,14 @@ static void add_one(Call *call)
     Edited e;
     int to;
 
-    if (!call->n_seen)
+    if (!call->seen.n)
         return;
     /* The youngest is the likeliest to matter. */
-    source = &call->seen[call->n_seen - 1 - call->source % call->n_seen];
-    memset(&e, 0, sizeof e);
-    replace_tail(&e, 0, source->data, source->len);
+    source = &call->seen.datagrams[call->seen.n - 1 - call->source % call->seen.n];
+    edited_from(&e, source);
     to = call->flags & 1 ? !source->to : source->to;
     for (int i = 0; i < call->edits; i++)
-        edit(call, &e);
+        edited_edit(&e, &call->in, &call->seen);
     for (int i = 0; i <= (call->flags >> 1 & 3); i++)
         ends_give(&call->ends, to, e.data, e.len);
     drain(call);
@@ -234,8 +90,17 @@ static int settled(const Call *call)
            sluice_transport_get_state(call->ends.end[1]) >= SLUICE_STATE_UNVERIFIED;
 }
 
-/* Delivers everything that is on the way; timers run while the handshake is not done. */
-static void run(Call *call)
+/* The next timer, if it is due by then. */
+static int expire_by(Call *call, SluiceTime limit)
+{
+    SluiceTime a = sluice_transport_next_timeout(call->ends.end[0]);
+    SluiceTime b = sluice_transport_next_timeout(call->ends.end[1]);
+
+    return (a < b ? a : b) <= limit && ends_expire(&call->ends);
+}
+
+/* Delivers everything that is on the way; timers run while the handshake is not done, and until @busy_until. */
+static void run_until(Call *call, SluiceTime busy_until)
 {
     SluiceTime limit = call->ends.now + GIVE_UP;
 
@@ -244,12 +109,12 @@ static void run(Call *call)
 
         drain(call);
         if (!call->ends.n_queue) {
-            if (settled(call) || !ends_expire(&call->ends))
+            if (!expire_by(call, settled(call) ? busy_until : limit))
                 break;
             continue;
         }
         next = ends_take(&call->ends, 0);
-        remember(call, &next);
+        seen_remember(&call->seen, &next);
         add_what_is_due(call);
         ends_give(&call->ends, next.to, next.data, next.len);
         free(next.data);
@@ -257,6 +122,8 @@ static void run(Call *call)
     drain(call);
     ends_check(&call->ends);
 }
+
+static void run(Call *call) { run_until(call, call->ends.now); }
 
 static void talk(Call *call)
 {
@@ -290,6 +157,23 @@ static void begin(Call *call)
     sluice_transport_start(ends->end[0], ends->now, SLUICE_ROLE_CLIENT);
 }
 
+/* Whatever is added while it runs: the live association stays, or the new one takes its place. */
+static void restart(Call *call)
+{
+    SluiceState before[2] = {sluice_transport_get_state(call->ends.end[0]),
+                             sluice_transport_get_state(call->ends.end[1])};
+
+    ends_restart(&call->ends, 1, call->call & CALL_AUTO ? SLUICE_ROLE_AUTO : SLUICE_ROLE_SERVER,
+                 call->call & CALL_WRONG ? ENDS_WRONG : ENDS_RIGHT);
+    ends_restart(&call->ends, 0, SLUICE_ROLE_CLIENT, ENDS_RIGHT);
+    run_until(call, call->ends.now + OVER_AFTER);
+    for (int end = 0; end < 2; end++)
+        if (before[end] == SLUICE_STATE_CONNECTED)
+            ORACLE(sluice_transport_get_state(call->ends.end[end]) == SLUICE_STATE_CONNECTED);
+    if (!call->ends.half_restarted)
+        ends_check_keys(&call->ends);
+}
+
 /* Without a single addition the call must work, or the target would be testing nothing. */
 static void expect_success(const Call *call)
 {
@@ -299,6 +183,7 @@ static void expect_success(const Call *call)
         ORACLE((sluice_transport_get_state(call->ends.end[end]) == SLUICE_STATE_CONNECTED) ==
                wanted);
         ORACLE(!wanted || call->ends.arrived[end][0][0]);
+        ORACLE(!wanted || call->ends.arrived[end][0][call->ends.sent[!end][0] - 1]);
         ORACLE(!wanted || (call->call & CALL_DATA_ONLY) ||
                (call->ends.arrived[end][1][0] && call->ends.arrived[end][2][0]));
     }
@@ -322,13 +207,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         run(&call);
     }
     talk(&call);
+    if (call.call & CALL_RESTART)
+        restart(&call);
     talk(&call);
     if (honest)
         expect_success(&call);
     sluice_transport_close(call.ends.end[0], call.ends.now);
     run(&call);
-    for (size_t i = 0; i < call.n_seen; i++)
-        free(call.seen[i].data);
+    seen_clear(&call.seen);
     ends_close(&call.ends);
     return 0;
 }
