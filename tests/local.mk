@@ -101,7 +101,7 @@ coverage:
 	  --disable-static CC=gcc CFLAGS='-g -O0'; }
 	cd coverage && $(MAKE) check TESTS=
 	find coverage -name '*.gcda' -exec rm -f {} +
-	cd coverage && SLUICE_TEST_OOM_STEP=1 $(MAKE) check-TESTS TESTS='$(coverage_tests)'
+	cd coverage && $(MAKE) check-TESTS TESTS='$(coverage_tests)' TEST_TIMEOUT=900
 	source=$$(cd $(srcdir) && pwd -P) && cd coverage && \
 	  report="$(GCOVR) --root $$source --object-directory . --filter $$source/src/core/" && \
 	  $$report --html-details pages/index.html . && $$report . && $$report --branches . && \

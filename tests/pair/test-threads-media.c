@@ -53,7 +53,8 @@ typedef struct {
     unsigned too_late;     /* refused, because others had got far ahead with the shared SSRC */
     unsigned meddled;      /* calls about SSRCs that did something */
     unsigned n, serial;
-    Sealed sealed[SEALED + BATCH];
+    /* A last batch that is accepted, and behind it one that is refused. */
+    Sealed sealed[SEALED + 2 * BATCH];
 } Sender;
 
 /* -- those who protect -------------------------------------------------------------------------------------- */
