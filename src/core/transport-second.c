@@ -91,7 +91,8 @@ void sl_second_fail(SluiceTransport *self, SluiceTime now, SluiceEndReason reaso
     if (!self->restart.announced)
         sl_attempts_end(self);
     self->restart.reason = (int)reason;
-    if (asked) /* a server waits for the next ClientHello */
+    /* A server waits for the next ClientHello, as long as there is time for one. */
+    if (asked || self->restart.deadline == SLUICE_TIME_NEVER)
         sl_restart_over(self, now, (int)reason);
 }
 

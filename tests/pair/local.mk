@@ -51,6 +51,7 @@ pair_tests += \
 	tests/pair/test-restart \
 	tests/pair/test-restart-hellos \
 	tests/pair/test-restart-media \
+	tests/pair/test-restart-unfinished \
 	tests/pair/test-rtt \
 	tests/pair/test-short-records \
 	tests/pair/test-ssrc \
