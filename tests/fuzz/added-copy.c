@@ -19,8 +19,8 @@
 /* What speaks against a handshake is believed only after this time; by then it has got further. */
 #define GRACE (2 * SLUICE_SECOND)
 
-/* The deadline of the handshake and that of the fingerprint, as they are by default. */
-#define DEADLINES (60 * SLUICE_SECOND)
+/* Of the handshake, and of the fingerprint, as they are by default. */
+#define DEADLINE (30 * SLUICE_SECOND)
 
 enum {
     CALL_COOKIE = 1,
@@ -40,12 +40,13 @@ typedef struct {
     unsigned wait; /* datagrams until the addition */
     int added;
     SluiceTime added_at;
-    int exempt;
+    int ambiguous; /* what was added could be honest */
 } Call;
 
 /* -- what nobody can tell from an honest message ------------------------------------------------------------ */
 
-#define RECOVERS 0 /* 1: a broken attempt is followed by another one, so there is no exemption */
+/* 1: a broken attempt is followed by another one. Then such a message may cost time, but not the call; else that, too. */
+#define RECOVERS 0
 
 static int has_fragment(const Datagram *datagram, const SlFragment *wanted)
 {
@@ -74,7 +75,7 @@ static int is_honest(const Call *call, const SlFragment *fragment)
 }
 
 /* A handshake message of a kind that the victim may get in plaintext, but not one that its peer has sent: before there are
- * keys only a fresh attempt helps. */
+ * keys nothing tells it from an honest one. */
 static int could_be_honest(const Call *call, const uint8_t *data, size_t len)
 {
     const SlGuardState state = {.role = call->victim ? SLUICE_ROLE_SERVER : SLUICE_ROLE_CLIENT};
@@ -92,10 +93,9 @@ static int could_be_honest(const Call *call, const uint8_t *data, size_t len)
     return 0;
 }
 
-static int is_exempt(const Call *call, const Edited *e)
+static int is_ambiguous(const Call *call, const Edited *e)
 {
-    return !RECOVERS &&
-           sluice_transport_get_state(call->ends.end[call->victim]) < SLUICE_STATE_UNVERIFIED &&
+    return sluice_transport_get_state(call->ends.end[call->victim]) < SLUICE_STATE_UNVERIFIED &&
            could_be_honest(call, e->data, e->len);
 }
 
@@ -119,7 +119,7 @@ static void add(Call *call)
         edited_edit(&e, &call->in, &call->seen);
     call->added = 1;
     call->added_at = call->ends.now;
-    call->exempt = is_exempt(call, &e);
+    call->ambiguous = is_ambiguous(call, &e);
     for (int i = 0; i <= copies; i++)
         ends_give(&call->ends, call->victim, e.data, e.len);
     drain(call);
@@ -207,14 +207,14 @@ static void expect_no_harm(const Call *call)
     SluiceTime late = call->added ? call->ends.now - call->added_at : 0;
 
     ORACLE(is_connected(call, 0) && is_connected(call, 1));
-    ORACLE(late <= GRACE);
+    ORACLE(late <= GRACE || call->ambiguous);
     ORACLE(all_has_arrived(call, 0) && all_has_arrived(call, 1));
 }
 
 /* And whatever was added: it comes to an end. */
 static void expect_an_end(Call *call)
 {
-    run(call, call->ends.now + DEADLINES);
+    run(call, call->ends.now + 2 * DEADLINE);
     if ((call->call & CALL_LATE_TRUST) && has_settled(call, call->victim))
         ends_trust(&call->ends, call->victim, 0);
     for (int end = 0; end < 2; end++) {
@@ -237,11 +237,13 @@ void added_copy(int victim, const uint8_t *data, size_t size)
     call.wait = size < 2 ? UINT32_MAX : take_byte(&call.in) % 64;
     begin(&call);
     run(&call, call.ends.now + GRACE);
+    if (call.ambiguous && RECOVERS)
+        run(&call, call.ends.now + DEADLINE);
     if ((call.call & CALL_LATE_TRUST) && has_settled(&call, victim))
         ends_trust(&call.ends, victim, 0);
     talk(&call);
     talk(&call);
-    if (call.exempt)
+    if (call.ambiguous && !RECOVERS)
         expect_an_end(&call);
     else
         expect_no_harm(&call);

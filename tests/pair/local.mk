@@ -48,8 +48,10 @@ pair_tests += \
 	tests/pair/test-overtaken-flight \
 	tests/pair/test-refusals \
 	tests/pair/test-reordered-flights \
+	tests/pair/test-refused \
 	tests/pair/test-restart \
 	tests/pair/test-restart-hellos \
+	tests/pair/test-restart-limits \
 	tests/pair/test-restart-media \
 	tests/pair/test-restart-unfinished \
 	tests/pair/test-rtt \

@@ -102,6 +102,7 @@ static void test_null_of_configs(void **state)
     assert_status(sluice_config_set_replay_window(NULL, 128), INVALID);
     assert_status(sluice_config_set_inbox_limits(NULL, 1, 1, 1, 16384), INVALID);
     assert_status(sluice_config_set_output_limits(NULL, 1, 16384), INVALID);
+    assert_status(sluice_config_set_overlap(NULL, SECOND), INVALID);
     assert_status(sluice_config_set_log(NULL, NULL, NULL, NULL), INVALID);
     assert_status(sluice_config_set_keylog(NULL, NULL, NULL, NULL), INVALID);
     assert_null(sluice_transport_new(NULL));
@@ -133,6 +134,10 @@ static void test_ranges_of_configs(void **state)
     assert_status(sluice_config_set_deadlines(config, 100 * MS - 1, SECOND), INVALID);
     assert_status(sluice_config_set_deadlines(config, SECOND, 601 * SECOND), INVALID);
     assert_status(sluice_config_set_deadlines(config, 100 * MS, 600 * SECOND), SLUICE_OK);
+    assert_status(sluice_config_set_overlap(config, 100 * MS - 1), INVALID);
+    assert_status(sluice_config_set_overlap(config, 100 * MS), SLUICE_OK);
+    assert_status(sluice_config_set_overlap(config, 60 * SECOND), SLUICE_OK);
+    assert_status(sluice_config_set_overlap(config, 60 * SECOND + 1), INVALID);
     assert_status(sluice_config_set_replay_window(config, 63), INVALID);
     assert_status(sluice_config_set_replay_window(config, 64), SLUICE_OK);
     assert_status(sluice_config_set_replay_window(config, 32768), INVALID);
@@ -153,6 +158,7 @@ static void test_frozen(void **state)
         assert_status(sluice_config_set_srtp_profiles(config, &profile, 1), SLUICE_INVALID_STATE);
         assert_status(sluice_config_set_handshake_mtu(config, 1200), SLUICE_INVALID_STATE);
         assert_status(sluice_config_set_datagram_limit(config, 1200), SLUICE_INVALID_STATE);
+        assert_status(sluice_config_set_overlap(config, SECOND), SLUICE_INVALID_STATE);
         assert_status(sluice_config_set_first_timeout(config, SECOND), SLUICE_INVALID_STATE);
         assert_status(sluice_config_set_deadlines(config, SECOND, SECOND), SLUICE_INVALID_STATE);
         assert_status(sluice_config_set_allow_unvalidated(config, 1), SLUICE_INVALID_STATE);
