@@ -420,6 +420,8 @@ SluiceRole sl_dtls_role(const SlDtls *self) { return self->role; }
 
 uint32_t sl_dtls_generation(const SlDtls *self) { return self->generation; }
 
+void sl_dtls_set_generation(SlDtls *self, uint32_t generation) { self->generation = generation; }
+
 uint32_t sl_dtls_maker(const SlDtls *self) { return self->sinks.maker; }
 
 int sl_dtls_is_finished(const SlDtls *self) { return self->finished; }

@@ -73,6 +73,7 @@ int sl_dtls_has_random(const SlDtls *self, const SlClientHello *hello);
 
 SluiceRole sl_dtls_role(const SlDtls *self);
 uint32_t sl_dtls_generation(const SlDtls *self);
+void sl_dtls_set_generation(SlDtls *self, uint32_t generation);
 uint32_t sl_dtls_maker(const SlDtls *self);
 
 /* Server: 1 if the ClientHello that began it has brought a cookie; client: 1. */

@@ -77,6 +77,9 @@ void sl_transport_use_keys(SluiceTransport *self, SluiceTime now, SlSrtp *srtp)
     pthread_mutex_unlock(&self->send_lock);
     event.u.generation.restarted = self->generation > 0;
     self->generation = sl_dtls_generation(live);
+    /* It was numbered when nobody knew yet whether this one would ever have keys. */
+    if (self->second.phase == SL_SECOND_ATTEMPT)
+        sl_dtls_set_generation(self->associations[SL_SECOND], self->generation + 1);
     event.u.generation.number = self->generation;
     event.u.generation.role = sl_dtls_role(live);
     self->stats.generation = self->generation;

@@ -199,11 +199,12 @@ static int keep_second(SluiceTransport *self, SluiceTime now, SluiceRole role)
     if (phase == SL_SECOND_NONE || phase == SL_SECOND_OLD || role == SLUICE_ROLE_CLIENT ||
         sl_dtls_role(association) != SLUICE_ROLE_SERVER)
         return 0;
-    if (phase == SL_SECOND_CANDIDATE)
-        return expected->n &&
-               sl_fingerprints_match(expected->list, expected->n, self->second.peer_der,
+    if (phase == SL_SECOND_CANDIDATE && expected->n)
+        return sl_fingerprints_match(expected->list, expected->n, self->second.peer_der,
                                      self->second.peer_der_len) == 1;
     sl_dtls_set_identity(association, expected);
+    if (phase == SL_SECOND_CANDIDATE) /* its client speaks by it already */
+        sl_second_doubt(self, now);
     if (phase == SL_SECOND_UNVERIFIED)
         sl_second_verify(self, now);
     return 1;

@@ -161,6 +161,13 @@ static void replace_unverified(SluiceTransport *self)
     sl_second_clear(self);
 }
 
+void sl_second_doubt(SluiceTransport *self, SluiceTime now)
+{
+    sl_srtp_free(self->second.srtp);
+    self->second.srtp = NULL;
+    enter(self, now, SL_SECOND_UNVERIFIED, self->config->unverified_deadline);
+}
+
 void sl_second_verify(SluiceTransport *self, SluiceTime now)
 {
     const SlPeerIdentity *expected = sl_transport_expected(self);
@@ -253,8 +260,10 @@ void sl_second_after_dtls(SluiceTransport *self, SluiceTime now, SlDtlsResult re
     }
     if (self->second.phase == SL_SECOND_CANDIDATE) {
         wait_for_last_flight(self);
-        /* Whatever is said under its keys, a farewell too, is said by who has them. */
-        if (sl_dtls_messages(association) > 0 || result == SL_DTLS_CLOSED || result == SL_DTLS_OVER)
+        /* Whatever is said under its keys, a farewell too, is said by who has them. But who still speaks under the old
+         * ones bids farewell to this association alone: it has turned out not to be with the peer that was announced. */
+        if (sl_dtls_messages(association) > 0 || result == SL_DTLS_OVER ||
+            (result == SL_DTLS_CLOSED && self->second.live_heard_at == SLUICE_TIME_NEVER))
             sl_second_promote(self, now);
     }
     if (self->associations[SL_LIVE] == association) {

@@ -221,6 +221,9 @@ void sl_second_clear(SluiceTransport *self);
 /* What has to follow a call into the second association. */
 void sl_second_after_dtls(SluiceTransport *self, SluiceTime now, SlDtlsResult result);
 
+/* A candidate was verified against an identity that does not count any more: it waits for the new one. */
+void sl_second_doubt(SluiceTransport *self, SluiceTime now);
+
 /* The peer's identity has become known. */
 void sl_second_verify(SluiceTransport *self, SluiceTime now);
 

@@ -53,6 +53,7 @@ pair_tests += \
 	tests/pair/test-restart-hellos \
 	tests/pair/test-restart-limits \
 	tests/pair/test-restart-media \
+	tests/pair/test-restart-order \
 	tests/pair/test-restart-unfinished \
 	tests/pair/test-rtt \
 	tests/pair/test-short-records \
@@ -87,10 +88,25 @@ check_PROGRAMS += tests/pair/simulate
 endif
 
 tests_pair_simulate_SOURCES = \
+	tests/pair/simulate-api-media.c \
+	tests/pair/simulate-api.c \
 	tests/pair/simulate-call.c \
+	tests/pair/simulate-cast.c \
 	tests/pair/simulate-faults.c \
 	tests/pair/simulate-faults.h \
+	tests/pair/simulate-finale.c \
+	tests/pair/simulate-invariants.c \
+	tests/pair/simulate-media.c \
+	tests/pair/simulate-peer.c \
+	tests/pair/simulate-trace.c \
+	tests/pair/simulate-trace.h \
+	tests/pair/simulate-wire.c \
+	tests/pair/simulate-world.c \
+	tests/pair/simulate-world.h \
 	tests/pair/simulate.c \
 	tests/pair/simulate.h \
+	tests/fuzz/fixed-random.c \
+	tests/fuzz/fixed-random.h \
+	tests/fuzz/fuzz.h \
 	$(heap_sources)
 EXTRA_DIST += $(simulate_tests)

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* Holds: a restart comes to the same whatever the order in which signalling and the wire bring it, and one that comes to
+ * nothing changes nothing at either end. Each of these was found by tests/pair/simulate --anything. */
+
+#include "restarts.h"
+
+static void assert_same_keys(Pair *pair)
+{
+    SluiceSrtpKeys keys[2];
+
+    for (int end = 0; end < 2; end++)
+        assert_status(sluice_transport_get_srtp_keys(pair->end[end].transport, &keys[end]),
+                      SLUICE_OK);
+    assert_memory_equal(keys[0].local_key, keys[1].remote_key, keys[0].key_len);
+}
+
+/* Bug: the two ends had different keys for good. Mechanism: the client was told first, and its handshake was over when the
+ * server heard of it; the announcement brought no fingerprint yet, and without one an association that had been verified
+ * against the old one was dropped, though its client had gone over to it. Now it waits for the fingerprint. */
+static void test_announced_when_finished_fingerprint_later(void **state)
+{
+    (void)state;
+    for (int right = 0; right < 2; right++)
+        for (int after = 45; after <= 200; after += 5) {
+            SluiceFingerprint other = fingerprint_of(certificate_of(SERVER), SLUICE_HASH_SHA256);
+            Pair pair;
+
+            open_connected(&pair);
+            assert_status(announce(&pair, CLIENT, SLUICE_ROLE_CLIENT), SLUICE_OK);
+            pair_run(&pair, after * MS);
+            assert_int_equal(pair_stats(&pair, SERVER).generation, 1);
+            assert_status(sluice_transport_restart(pair.end[SERVER].transport, vclock_now(),
+                                                   SLUICE_ROLE_SERVER, NULL, 0),
+                          SLUICE_OK);
+            assert_status(pair_send_media(&pair, CLIENT, SLUICE_KIND_RTP, 5, 1, 0x22, 40),
+                          SLUICE_OK);
+            pair_run(&pair, 3 * SECOND);
+            /* Nobody knows yet whose that is. */
+            assert_int_equal(pair_stats(&pair, SERVER).generation, 1);
+            if (after >= 70)
+                assert_int_equal(pair_count(&pair, SERVER, SLUICE_KIND_RTP), 0);
+            if (right) {
+                assert_status(pair_know(&pair, SERVER), SLUICE_OK);
+                run_to_generations(&pair, 2, 2, 2 * SECOND);
+                assert_same_keys(&pair);
+                assert_talks(&pair);
+                assert_int_equal(pair_count(&pair, SERVER, SLUICE_KIND_RTP), 2);
+            } else { /* the forged twin: it was somebody else */
+                sluice_transport_set_remote_fingerprints(pair.end[SERVER].transport, vclock_now(),
+                                                         &other, 1);
+                pair_drain(&pair, SERVER);
+                pair_run(&pair, 40 * SECOND);
+                assert_state(&pair, SERVER, SLUICE_STATE_CONNECTED);
+                assert_int_equal(pair_stats(&pair, SERVER).generation, 1);
+                assert_non_null(event_of(&pair, SERVER, SLUICE_EVENT_RESTART_FAILED));
+            }
+            pair_close(&pair);
+        }
+}
+
+/* Bug: two associations of a transport both had generation 1, and media of the second was told under 2. Mechanism: the
+ * client came back while the server knew no fingerprint, so that the new association was numbered before the first had
+ * keys; then the fingerprint came. */
+static void test_second_begins_before_the_first_is_verified(void **state)
+{
+    (void)state;
+    for (int after = 5; after < 60; after += 5) {
+        const SluiceEvent *event;
+        Pair pair;
+
+        open_default(&pair);
+        for (int end = 0; end < 2; end++)
+            sluice_transport_set_path_validated(pair.end[end].transport, vclock_now(), 1);
+        pair_know(&pair, CLIENT);
+        pair_start(&pair, CLIENT, SLUICE_ROLE_CLIENT);
+        pair_start(&pair, SERVER, SLUICE_ROLE_SERVER);
+        pair_run(&pair, 100 * MS);
+        assert_state(&pair, SERVER, SLUICE_STATE_UNVERIFIED);
+        pair_reboot(&pair, CLIENT);
+        pair_start(&pair, CLIENT, SLUICE_ROLE_CLIENT);
+        pair_run(&pair, after * MS);
+        pair_know(&pair, SERVER);
+        assert_true(pair_run_until(&pair, pair_both_connected, vclock_now() + SECOND));
+        assert_status(pair_send_media(&pair, CLIENT, SLUICE_KIND_RTP, 5, 1, 0x22, 40), SLUICE_OK);
+        pair_run(&pair, 3 * SECOND);
+        assert_same_keys(&pair);
+        assert_int_equal(pair_count(&pair, SERVER, SLUICE_KIND_RTP), 1);
+        assert_int_equal(pair.end[SERVER].messages[0].keys, pair_stats(&pair, SERVER).generation);
+        assert_int_equal(pair_stats(&pair, SERVER).generation,
+                         1 + pair_stats(&pair, SERVER).restarts);
+        event = event_of(&pair, SERVER, SLUICE_EVENT_GENERATION);
+        assert_non_null(event);
+        assert_int_equal(event->u.generation.number, 1);
+        pair_close(&pair);
+    }
+}
+
+/* Bug: a call ended because a restart was refused. Mechanism: the client finished the new association, learnt then that
+ * its peer was another one than announced, and took leave of it by a close_notify; the server took that for the end of the
+ * call, though the client still spoke under the old keys. */
+static void test_refused_by_the_client(void **state)
+{
+    static Counted counted;
+
+    (void)state;
+    for (int after = 0; after < 1000; after += 100) {
+        SluiceFingerprint other = fingerprint_of(certificate_of(CLIENT), SLUICE_HASH_SHA256);
+        Pair pair;
+
+        open_connected(&pair);
+        counted_begin(&counted, &pair);
+        assert_status(sluice_transport_restart(pair.end[CLIENT].transport, vclock_now(),
+                                               SLUICE_ROLE_CLIENT, NULL, 0),
+                      SLUICE_OK);
+        pair_drain(&pair, CLIENT);
+        counted_talk(&counted, 100 * MS + after * MS);
+        sluice_transport_set_remote_fingerprints(pair.end[CLIENT].transport, vclock_now(), &other,
+                                                 1);
+        pair_drain(&pair, CLIENT);
+        assert_non_null(event_of(&pair, CLIENT, SLUICE_EVENT_RESTART_FAILED));
+        counted_talk(&counted, 3 * SECOND);
+        counted_check(&counted, 3000);
+        assert_true(pair_both_connected(&pair));
+        assert_int_equal(pair_stats(&pair, SERVER).generation, 1);
+        pair_close(&pair);
+    }
+}
+
+/* Its twin: the client closes the call, at any moment of a restart, with media under way under both keys. */
+static void test_closed_by_the_client(void **state)
+{
+    static Counted counted;
+
+    (void)state;
+    for (int after = 0; after < 120; after += 3) {
+        Pair pair;
+
+        open_connected(&pair);
+        counted_begin(&counted, &pair);
+        assert_status(announce(&pair, CLIENT, SLUICE_ROLE_CLIENT), SLUICE_OK);
+        counted_talk(&counted, after * MS);
+        sluice_transport_close(pair.end[CLIENT].transport, vclock_now());
+        pair_drain(&pair, CLIENT);
+        pair_run(&pair, 100 * MS);
+        assert_state(&pair, SERVER, SLUICE_STATE_CLOSED);
+        assert_reason(&pair, SERVER, SLUICE_END_CLOSE_NOTIFY);
+        pair_close(&pair);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_announced_when_finished_fingerprint_later),
+        cmocka_unit_test(test_second_begins_before_the_first_is_verified),
+        cmocka_unit_test(test_refused_by_the_client),
+        cmocka_unit_test(test_closed_by_the_client),
+    };
+
+    alloc_init();
+    return cmocka_run_group_tests(tests, NULL, free_certificates);
+}
