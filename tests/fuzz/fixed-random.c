@@ -26,6 +26,8 @@ static uint64_t next_number(void)
 
 void fixed_random_restart(void) { position = 1; }
 
+void fixed_random_restart_at(uint64_t seed) { position = seed << 20; }
+
 static void *new_context(void *provider, void *parent, const OSSL_DISPATCH *calls)
 {
     (void)provider;

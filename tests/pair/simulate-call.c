@@ -346,6 +346,7 @@ void simulate_call(SluiceConfig *const configs[2], const CallSettings *settings,
     Call call = {.result = result};
 
     memset(result, 0, sizeof *result);
+    trace_begin(settings->trace);
     pair_open(&call.pair, configs[0], configs[1], &settings->link, seed);
     faults_init(&call.faults, &call.pair, settings->faults, seed, settings->trace);
     call.pair.delivered = note_arrival;

@@ -5,8 +5,6 @@
 #include "forged.h"
 #include "vclock.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 #define ACTS_MAX 60
@@ -27,7 +25,7 @@ static void draw_next(Faults *self)
     self->next = self->left ? vclock_now() + pause : SLUICE_TIME_NEVER;
 }
 
-void faults_init(Faults *self, Pair *pair, unsigned kinds, uint64_t seed, int trace)
+void faults_init(Faults *self, Pair *pair, unsigned kinds, uint64_t seed, Trace *trace)
 {
     memset(self, 0, sizeof *self);
     self->pair = pair;
@@ -93,8 +91,7 @@ static void forge_one(Faults *self, int victim)
     size_t len = forge(kind, role == SLUICE_ROLE_CLIENT ? role : SLUICE_ROLE_SERVER,
                        numbers[rng_below(&self->rng, sizeof numbers / sizeof *numbers)], bytes);
 
-    if (self->trace)
-        fprintf(stderr, "    %s\n", forged_name(kind));
+    trace_add(self->trace, "    %s", forged_name(kind));
     inject(self, victim, bytes, len);
 }
 
@@ -192,7 +189,8 @@ static void act(Faults *self, FaultKind kind, int end)
 {
     int stopped = vclock_now() < self->pair->end[end].stopped_until;
 
-    if (stopped && (kind == FAULT_STOP || kind == FAULT_BLOCK || kind == FAULT_CALLS))
+    if (!self->pair->end[end].transport ||
+        (stopped && (kind == FAULT_STOP || kind == FAULT_BLOCK || kind == FAULT_CALLS)))
         return;
     switch (kind) {
     case FAULT_FORGED:
@@ -236,10 +234,8 @@ static void act_now(Faults *self)
 
     while (!(self->kinds & 1u << kind))
         kind = (FaultKind)((kind + 1) % FAULT_KINDS);
-    if (self->trace)
-        fprintf(stderr, "%10.3f ms  %s, end %d (%s)\n",
-                (double)(vclock_now() - self->pair->begun) / 1e6, names[kind], end,
-                sluice_state_name(pair_state(self->pair, end)));
+    trace_add(self->trace, "%s, end %d (%s)", names[kind], end,
+              sluice_state_name(pair_state(self->pair, end)));
     act(self, kind, end);
     self->left--;
     draw_next(self);

@@ -8,6 +8,7 @@
  * out; an application that calls what it should not. */
 
 #include "pair.h"
+#include "simulate-trace.h"
 
 #define FAULT_KINDS 9
 
@@ -40,12 +41,12 @@ typedef struct {
     SluiceTime know_at[2]; /* when an end learns who the other one is; NEVER: from the start */
     LinkDatagram *seen[FAULT_SEEN];
     unsigned n_seen;
-    int trace;         /* acts are printed */
+    Trace *trace;
     const char *wrong; /* a call that was answered as it must not be */
 } Faults;
 
 /* @kinds: those that may be drawn; 0: none. */
-void faults_init(Faults *self, Pair *pair, unsigned kinds, uint64_t seed, int trace);
+void faults_init(Faults *self, Pair *pair, unsigned kinds, uint64_t seed, Trace *trace);
 void faults_cleanup(Faults *self);
 
 /* A datagram has been delivered. */

@@ -6,6 +6,7 @@
 #include "simulate.h"
 
 #include "alloc.h"
+#include "../fuzz/fixed-random.h"
 #include "heap.h"
 
 #include <openssl/crypto.h>
@@ -23,13 +24,14 @@
 typedef struct {
     uint64_t calls, seed;
     CallSettings call;
+    int world; /* everything may happen */
     int json;
 } Options;
 
 typedef struct {
     uint64_t connected, stuck, wrong;
     uint64_t failed[REASONS];
-    uint64_t datagrams;
+    uint64_t datagrams, associations, messages, mended;
     SluiceTime *connect; /* of each call that connected */
     int64_t leaked;
 } Totals;
@@ -48,6 +50,10 @@ static const char usage[] =
     "  --faults        attackers, stopped processes, set clocks, blocked networks, no memory, odd "
     "calls:\n"
     "                  each call meets some of them, drawn from its seed\n"
+    "  --anything      all these, and peers that restart, come back, vanish, renegotiate, send "
+    "alerts; "
+    "any call\n"
+    "                  at any time; links of all kinds, where the options name none\n"
     "  --trace         prints what befalls the calls, to stderr\n"
     "  --json          one line of JSON\n"
     "  --help          this text\n"
@@ -58,6 +64,10 @@ static const char usage[] =
     "of a connected call sent until then), bytes_leaked, wrong (keys differ, a message that the "
     "link\n"
     "delivered is missing or altered, a timer is left, ...: see stderr).\n"
+    "With --anything, too: associations (generations of keys that came into force), messages "
+    "(delivered), mended "
+    "(calls of\n"
+    "which a restart, or new transports, had to make a call at the end).\n"
     "Exit status: 0, 1 when something is stuck, leaked or wrong, 2 for a usage error.\n";
 
 static int usage_error(const char *option, const char *text)
@@ -119,8 +129,12 @@ static int parse_option(Options *options, int key, const char *name, const char 
     case 'f':
         options->call.faults = ~0u;
         return 1;
+    case 'w':
+        options->world = 1;
+        options->call.faults = ~0u;
+        return 1;
     case 't':
-        options->call.trace = 1;
+        options->call.trace->aloud = 1;
         return 1;
     case 'j':
         options->json = 1;
@@ -133,19 +147,14 @@ static int parse_option(Options *options, int key, const char *name, const char 
 /* 1: go on; 0: usage error; -1: help was all that was wanted. */
 static int parse_options(Options *options, int argc, char **argv)
 {
-    static const struct option known[] = {{"calls", required_argument, NULL, 'n'},
-                                          {"seed", required_argument, NULL, 's'},
-                                          {"loss", required_argument, NULL, 'l'},
-                                          {"duplicate", required_argument, NULL, 'd'},
-                                          {"reorder", required_argument, NULL, 'r'},
-                                          {"corrupt", required_argument, NULL, 'c'},
-                                          {"delay", required_argument, NULL, 'D'},
-                                          {"mtu", required_argument, NULL, 'm'},
-                                          {"faults", no_argument, NULL, 'f'},
-                                          {"trace", no_argument, NULL, 't'},
-                                          {"json", no_argument, NULL, 'j'},
-                                          {"help", no_argument, NULL, 'h'},
-                                          {NULL, 0, NULL, 0}};
+    static const struct option known[] = {
+        {"calls", required_argument, NULL, 'n'},   {"seed", required_argument, NULL, 's'},
+        {"loss", required_argument, NULL, 'l'},    {"duplicate", required_argument, NULL, 'd'},
+        {"reorder", required_argument, NULL, 'r'}, {"corrupt", required_argument, NULL, 'c'},
+        {"delay", required_argument, NULL, 'D'},   {"mtu", required_argument, NULL, 'm'},
+        {"faults", no_argument, NULL, 'f'},        {"anything", no_argument, NULL, 'w'},
+        {"trace", no_argument, NULL, 't'},         {"json", no_argument, NULL, 'j'},
+        {"help", no_argument, NULL, 'h'},          {NULL, 0, NULL, 0}};
     int key, which = 0;
 
     options->calls = 1000;
@@ -179,16 +188,21 @@ static int64_t bytes_in_use(void)
 
 /* Whatever the libraries set up once in a process, they set up here: success, failure with an
  * alert, a deadline. */
-static int warm_up(SluiceConfig *const configs[2])
+static int warm_up(SluiceConfig *const configs[2], Cast *cast)
 {
-    const CallSettings clean = {.link = {.delay = SLUICE_MILLISECOND}},
-                       dead = {.link = {.delay = SLUICE_MILLISECOND, .loss = 1}},
-                       bad = {.link = {.delay = SLUICE_MILLISECOND, .corrupt = 0.5, .loss = 0.2}};
+    static Trace trace;
+    const CallSettings clean = {.link = {.delay = SLUICE_MILLISECOND}, .trace = &trace},
+                       dead = {.link = {.delay = SLUICE_MILLISECOND, .loss = 1}, .trace = &trace},
+                       bad = {.link = {.delay = SLUICE_MILLISECOND, .corrupt = 0.5, .loss = 0.2},
+                              .trace = &trace},
+                       any = {.faults = ~0u, .trace = &trace};
     CallResult result;
 
     simulate_call(configs, &dead, 1, &result);
     for (uint64_t seed = 1; seed <= 20; seed++)
         simulate_call(configs, &bad, seed, &result);
+    for (uint64_t seed = 1; cast && seed <= 30; seed++)
+        simulate_world(cast, &any, seed, &result);
     simulate_call(configs, &clean, 1, &result);
     if (result.outcome != CALL_CONNECTED)
         fprintf(stderr, "simulate: no connection over a perfect link: %s\n",
@@ -211,23 +225,34 @@ static void count_call(Totals *totals, const CallResult *result)
         break;
     }
     totals->wrong += result->wrong[0] != 0;
+    totals->associations += result->associations;
+    totals->messages += result->messages;
+    totals->mended += result->mended != 0;
 }
 
-static void run_calls(const Options *options, SluiceConfig *const configs[2], Totals *totals)
+static void run_calls(const Options *options, SluiceConfig *const configs[2], Cast *cast,
+                      Totals *totals)
 {
     int64_t before = bytes_in_use();
     unsigned complaints = 0;
 
     for (uint64_t i = 0; i < options->calls; i++) {
+        uint64_t seed = options->seed + i;
         CallResult result;
 
-        simulate_call(configs, &options->call, options->seed + i, &result);
+        fixed_random_restart_at(seed);
+        if (options->world)
+            simulate_world(cast, &options->call, seed, &result);
+        else
+            simulate_call(configs, &options->call, seed, &result);
         count_call(totals, &result);
-        if ((result.wrong[0] || result.outcome == CALL_STUCK) && complaints++ < COMPLAINTS)
+        if ((result.wrong[0] || result.outcome == CALL_STUCK) && complaints++ < COMPLAINTS) {
+            trace_print(options->call.trace);
             fprintf(stderr,
                     "simulate: call with seed %" PRIu64
                     ": %s; again, with the same options: --calls 1 --seed %" PRIu64 " --trace\n",
-                    options->seed + i, result.wrong[0] ? result.wrong : "stuck", options->seed + i);
+                    seed, result.wrong[0] ? result.wrong : "stuck", seed);
+        }
     }
     totals->leaked = bytes_in_use() - before;
     if (totals->leaked < 0)
@@ -268,9 +293,11 @@ static void print_json(const Options *options, const Totals *totals)
         }
     printf("},\"stuck\":%" PRIu64 ",\"connect_ms\":{\"p50\":%.3f,\"p95\":%.3f,\"p99\":%.3f},"
            "\"datagrams_per_call\":%.3f,\"bytes_leaked\":%" PRId64 ",\"wrong\":%" PRIu64
+           ",\"associations\":%" PRIu64 ",\"messages\":%" PRIu64 ",\"mended\":%" PRIu64
            ",\"seed\":%" PRIu64 "}\n",
            totals->stuck, percentile(totals, 50), percentile(totals, 95), percentile(totals, 99),
-           datagrams_per_call(totals), totals->leaked, totals->wrong, options->seed);
+           datagrams_per_call(totals), totals->leaked, totals->wrong, totals->associations,
+           totals->messages, totals->mended, options->seed);
 }
 
 static void print_text(const Options *options, const Totals *totals)
@@ -286,16 +313,24 @@ static void print_text(const Options *options, const Totals *totals)
            "\n",
            totals->stuck, percentile(totals, 50), percentile(totals, 95), percentile(totals, 99),
            datagrams_per_call(totals), totals->leaked, totals->wrong);
+    if (options->world)
+        printf("associations       %" PRIu64 "\nmessages           %" PRIu64
+               "\nmended             %" PRIu64 "\n",
+               totals->associations, totals->messages, totals->mended);
 }
 
 int main(int argc, char **argv)
 {
     Options options = {0};
     Totals totals = {0};
+    static Trace trace;
     SluiceConfig *configs[2];
+    Cast *cast;
     int parsed, ready;
 
     alloc_init();
+    fixed_random_install(); /* or the same seed would not give the same signatures, some a byte longer */
+    options.call.trace = &trace;
     parsed = parse_options(&options, argc, argv);
     if (parsed <= 0) {
         fputs(usage, parsed ? stdout : stderr);
@@ -304,14 +339,16 @@ int main(int argc, char **argv)
     totals.connect = test_malloc((size_t)options.calls * sizeof *totals.connect);
     configs[0] = sluice_config_new(NULL);
     configs[1] = sluice_config_new(NULL);
-    ready = configs[0] && configs[1] && warm_up(configs);
+    cast = options.world ? cast_new() : NULL;
+    ready = configs[0] && configs[1] && (cast || !options.world) && warm_up(configs, cast);
     if (ready) {
-        run_calls(&options, configs, &totals);
+        run_calls(&options, configs, cast, &totals);
         qsort(totals.connect, (size_t)totals.connected, sizeof *totals.connect, compare_times);
         (options.json ? print_json : print_text)(&options, &totals);
     }
     sluice_config_unref(configs[0]);
     sluice_config_unref(configs[1]);
+    cast_free(cast);
     test_free(totals.connect);
     return ready && !totals.stuck && !totals.wrong && totals.leaked == 0 ? 0 : 1;
 }
