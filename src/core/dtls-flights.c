@@ -177,8 +177,12 @@ void sl_dtls_note_incoming(SlDtls *self, const uint8_t *datagram, size_t len)
     /* A late copy of one flight is no part of the next. */
     if (self->incoming.number != piece.number)
         close_incoming(self, 0);
-    if (self->incoming.number == 0 && piece.number > self->last_received)
+    if (self->incoming.number == 0 && piece.number > self->last_received) {
         self->heard_at = self->now;
+        if (self->now >
+            self->clock.due) /* nobody was there to send it again: that is no round trip */
+            self->sent_at = SLUICE_TIME_NEVER;
+    }
     self->incoming.number = piece.number;
     self->incoming.datagrams += piece.datagrams;
     self->incoming.bytes += piece.bytes;

@@ -157,8 +157,9 @@ static SluiceStatus unprotect_copy(SluiceTransport *self, const Keys *keys, size
             *generation = keys[i].generation;
             return SLUICE_OK;
         }
-        /* libsrtp looks for a replay before it looks at the tag: it may be a new packet under the other keys. */
-        if (result != SLUICE_DROPPED_UNAUTHENTIC)
+        /* libsrtp looks for a replay before it looks at the tag: it may be a new packet under the other keys. And what is
+         * malformed under one profile may only be too short for it. */
+        if (result != SLUICE_DROPPED_UNAUTHENTIC && status != SLUICE_DROPPED_REPLAYED)
             status = result;
     }
     return status;
