@@ -139,8 +139,7 @@ static int peer_may_be_another(const World *self, int end, const Life *life)
 /* Before it was established: what an attacker can bring about is not told from what the peer does. */
 static int may_fail_in_handshake(World *self, int end, const Life *life, const SluiceEnd *why)
 {
-    int disturbed = self->muddied || self->faults.touched[0] || self->faults.touched[1] ||
-                    self->wire.tampered || self->crossed;
+    int disturbed = world_is_disturbed(self);
 
     switch (why->reason) {
     case SLUICE_END_DEADLINE:
@@ -325,11 +324,13 @@ void invariants_datagram(World *self, int end, uint8_t type, size_t len)
 
 /* -- what the pair has taken down ----------------------------------------------------------------------------- */
 
-static void trace_event(World *self, int end, const SluiceEvent *event)
+static void note_event(World *self, int end, const SluiceEvent *event)
 {
     const SluiceFlight *flight = &event->u.flight;
     const SluiceAlert *alert = &event->u.alert;
 
+    if (event->type == SLUICE_EVENT_FLIGHT && flight->number <= 3)
+        life_of(self, end)->begun = event->time;
     if (event->type == SLUICE_EVENT_FLIGHT)
         trace_add(self->trace, "    end %d: flight %d %s%s", end, flight->number,
                   flight->direction == SLUICE_SENT_OUT ? "goes out" : "has come",
@@ -353,8 +354,9 @@ static void read_events(World *self, int end, Life *life)
             if (!life->announced && !self->faults.out_of_memory)
                 world_wrong(self, "end %d: a restart has failed that was not announced", end);
             life->announced = 0;
+            life->refused = 1;
         }
-        trace_event(self, end, event);
+        note_event(self, end, event);
         if (event->time > vclock_now())
             world_wrong(self, "end %d: an event of the future", end);
     }

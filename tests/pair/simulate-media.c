@@ -142,13 +142,13 @@ void media_send(World *self, int from)
 
 /* 1 if an end in this life has to take what came under the keys @id: they are in force, or were until lately and nothing has
  * begun since, for nobody has the keys of three associations. */
-static int has_keys(const World *self, const Life *life, uint64_t id)
+static int has_keys(const Life *life, uint64_t id)
 {
     const Keys *now = &life->keys[life->generation];
 
     if (!id || life->generation == 0 || life->generation >= GENERATIONS_MAX)
         return 0;
-    return now->id == id || (life->generation > 1 && now[-1].id == id && self->begun < now->since &&
+    return now->id == id || (life->generation > 1 && now[-1].id == id && life->begun < now->since &&
                              vclock_now() < now->since + cast_limits[life->kind].overlap);
 }
 
@@ -162,7 +162,7 @@ static void judge_media(World *self, int to, Packet *packet, SluiceStatus status
 {
     const Life *life = life_of(self, to);
 
-    if (!is_verified(life) || !has_keys(self, life, packet->keys) || life->ssrcs_touched ||
+    if (!is_verified(life) || !has_keys(life, packet->keys) || life->ssrcs_touched ||
         packet->arrived || packet->got > 1)
         return;
     if (status == SLUICE_OK)
@@ -178,9 +178,8 @@ static void judge_data(World *self, int to, Packet *packet, SluiceStatus status)
     const Life *life = life_of(self, to);
 
     /* Records that somebody else has made under the keys use up numbers. */
-    if (life->state == SLUICE_STATE_CONNECTED && has_keys(self, life, packet->keys) &&
-        !life->given_up && !packet->arrived && status == SLUICE_OK && !self->wire.tampered &&
-        !self->muddied)
+    if (life->state == SLUICE_STATE_CONNECTED && has_keys(life, packet->keys) && !life->given_up &&
+        !packet->arrived && status == SLUICE_OK && !self->wire.tampered && !self->muddied)
         packet->required = 1;
 }
 

@@ -38,7 +38,6 @@ int peer_is_born(World *self, int end, int identity, ConfigKind kind)
     if (peer->n == LIVES_MAX)
         return 0;
     self->crossed |= peer->n > 0;
-    self->begun = vclock_now();
     life = &peer->lives[peer->n++];
     memset(life, 0, sizeof *life);
     life->identity = identity;
@@ -120,7 +119,7 @@ void peer_announces(World *self, int end, SluiceRole role, int identity)
         life->announced_role = role;
         life->told_next = identity;
     }
-    self->begun = vclock_now();
+    life->begun = vclock_now();
     pair_drain(&self->pair, end);
 }
 
@@ -140,11 +139,10 @@ static void start(World *self, const Plan *plan)
 
     trace_add(self->trace, "end %d: start as %s: %s", plan->end, sluice_role_name(plan->role),
               sluice_status_text(status));
-    self->begun = vclock_now();
     if (life_has_ended(life))
         api_expects(self, status, SLUICE_ENDED, "end %d: start", plan->end);
     else if (life->state == SLUICE_STATE_NEW &&
-             !self->crossed) /* else what came early may end it */
+             !world_is_disturbed(self)) /* else what came early may end it */
         api_expects(self, status, SLUICE_OK, "end %d: start", plan->end);
     else if (status != SLUICE_OK && status != SLUICE_ENDED)
         api_expects(self, status, SLUICE_INVALID_STATE, "end %d: start", plan->end);

@@ -93,6 +93,8 @@ typedef struct {
     int announced;    /* a restart runs that was announced, with these */
     int told_next;
     SluiceRole announced_role;
+    SluiceTime
+        begun; /* the last time that an association was begun here, or its end heard of a new one */
     int closed;   /* by us */
     int given_up; /* DTLS, by us */
     int refused;  /* it has given up an association that was finished */
@@ -158,10 +160,9 @@ typedef struct World {
     unsigned peer_acts, api_acts, media_acts; /* to come */
     SluiceTime next_peer, next_api, next_media;
     int no_path;
-    int muddied;      /* DTLS has arrived damaged */
-    int crossed;      /* a handshake was begun anew: what was under way meets another one */
-    int disturbed;    /* an end may have missed a whole association */
-    SluiceTime begun; /* the last time that an end began an association, or was asked to */
+    int muddied;   /* DTLS has arrived damaged */
+    int crossed;   /* a handshake was begun anew: what was under way meets another one */
+    int disturbed; /* an end may have missed a whole association */
 } World;
 
 /* Says what is wrong; the first counts. */
@@ -179,6 +180,13 @@ static inline SluiceTransport *transport_of(World *self, int end)
 }
 
 static inline int life_has_ended(const Life *life) { return life->state >= SLUICE_STATE_CLOSED; }
+
+/* 1 if something has come that nobody can tell from what the peer of a handshake sends. */
+static inline int world_is_disturbed(const World *self)
+{
+    return self->muddied || self->faults.touched[0] || self->faults.touched[1] ||
+           self->wire.tampered || self->crossed;
+}
 
 /* 1 if its process runs. */
 int world_runs(const World *self, int end);
