@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Two transports on an emulated link in virtual time. A new program needs only its name here.
 pair_tests =
-simulate_tests = tests/pair/simulate-spread.sh
+simulate_tests = tests/pair/simulate-anything.sh tests/pair/simulate-spread.sh
 if HAVE_CMOCKA
 pair_tests += \
 	tests/pair/test-alerts \

@@ -25,6 +25,7 @@ static void calm_down(World *self)
 {
     faults_end(&self->faults);
     world_clear_path(self);
+    self->speak_after = 0;
     for (int end = 0; end < 2; end++) {
         self->pair.end[end].stopped_until = 0;
         self->pair.end[end].no_output = self->pair.end[end].no_reading = 0;

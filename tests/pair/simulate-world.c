@@ -184,6 +184,8 @@ static void note_arrival(Pair *pair, int to, const LinkDatagram *datagram, Sluic
 
     faults_see(&self->faults, datagram);
     self->muddied |= datagram->damaged && is_dtls;
+    if (is_dtls && self->speak_after && --self->speak_after == 0)
+        wire_speaks(self, (int)rng_below(&self->rng, 2));
     if (sluice_transport_get_state(transport_of(self, to)) != life_of(self, to)->state ||
         pair_stats(pair, to).generation != life_of(self, to)->generation)
         return; /* what it has to take changed with this very datagram */
@@ -259,6 +261,7 @@ static void begin(World *self)
     self->peer_acts = many[rng_below(&self->rng, 8)];
     self->api_acts = rng_chance(&self->rng, 0.6) ? (unsigned)rng_below(&self->rng, 60) : 0;
     self->media_acts = 40;
+    self->speak_after = rng_chance(&self->rng, 0.15) ? 1 + (unsigned)rng_below(&self->rng, 30) : 0;
     draw_peer(self);
     draw_api(self);
     draw_media(self);

@@ -159,6 +159,8 @@ typedef struct World {
     unsigned n_plans;
     unsigned peer_acts, api_acts, media_acts; /* to come */
     SluiceTime next_peer, next_api, next_media;
+    unsigned
+        speak_after; /* so many datagrams of DTLS somebody speaks out of turn: anywhere in a flight */
     int no_path;
     int muddied;   /* DTLS has arrived damaged */
     int crossed;   /* a handshake was begun anew: what was under way meets another one */

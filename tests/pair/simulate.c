@@ -291,13 +291,14 @@ static void print_json(const Options *options, const Totals *totals)
                    totals->failed[i]);
             separator = ",";
         }
-    printf("},\"stuck\":%" PRIu64 ",\"connect_ms\":{\"p50\":%.3f,\"p95\":%.3f,\"p99\":%.3f},"
+    printf("},\"stuck\":%" PRIu64
+           ",\"connect_ms\":{\"p50\":%.3f,\"p95\":%.3f,\"p99\":%.3f,\"max\":%.3f},"
            "\"datagrams_per_call\":%.3f,\"bytes_leaked\":%" PRId64 ",\"wrong\":%" PRIu64
            ",\"associations\":%" PRIu64 ",\"messages\":%" PRIu64 ",\"mended\":%" PRIu64
            ",\"seed\":%" PRIu64 "}\n",
            totals->stuck, percentile(totals, 50), percentile(totals, 95), percentile(totals, 99),
-           datagrams_per_call(totals), totals->leaked, totals->wrong, totals->associations,
-           totals->messages, totals->mended, options->seed);
+           percentile(totals, 100), datagrams_per_call(totals), totals->leaked, totals->wrong,
+           totals->associations, totals->messages, totals->mended, options->seed);
 }
 
 static void print_text(const Options *options, const Totals *totals)
@@ -308,11 +309,12 @@ static void print_text(const Options *options, const Totals *totals)
         if (totals->failed[i])
             printf("failed             %" PRIu64 " %s\n", totals->failed[i],
                    sluice_end_reason_name((SluiceEndReason)i));
-    printf("stuck              %" PRIu64 "\nconnect_ms         p50 %.1f  p95 %.1f  p99 %.1f\n"
+    printf("stuck              %" PRIu64
+           "\nconnect_ms         p50 %.1f  p95 %.1f  p99 %.1f  max %.1f\n"
            "datagrams_per_call %.2f\nbytes_leaked       %" PRId64 "\nwrong              %" PRIu64
            "\n",
            totals->stuck, percentile(totals, 50), percentile(totals, 95), percentile(totals, 99),
-           datagrams_per_call(totals), totals->leaked, totals->wrong);
+           percentile(totals, 100), datagrams_per_call(totals), totals->leaked, totals->wrong);
     if (options->world)
         printf("associations       %" PRIu64 "\nmessages           %" PRIu64
                "\nmended             %" PRIu64 "\n",
