@@ -131,6 +131,18 @@ static void talk(World *self)
                         self->packets[i].from);
 }
 
+/* The other one hears of it. */
+static void hang_up(World *self, int end)
+{
+    peer_closes(self, end);
+    run_for(self, SECOND);
+    if (pair_end(&self->pair, end).reason != SLUICE_END_LOCAL_CLOSE ||
+        pair_end(&self->pair, !end).reason != SLUICE_END_CLOSE_NOTIFY)
+        world_wrong(self, "at the end: closed, but the ends are %s and %s",
+                    sluice_state_name(life_of(self, 0)->state),
+                    sluice_state_name(life_of(self, 1)->state));
+}
+
 void finale(World *self)
 {
     calm_down(self);
@@ -153,7 +165,6 @@ void finale(World *self)
     }
     if (!self->result->wrong[0])
         talk(self);
-    for (int end = 0; end < 2 && !self->result->wrong[0]; end++)
-        peer_closes(self, end);
-    run_for(self, SECOND);
+    if (!self->result->wrong[0])
+        hang_up(self, (int)rng_below(&self->rng, 2));
 }
