@@ -189,6 +189,8 @@ static void call_ssrc(World *self, int end, const Life *life)
         api_expects(self, removed, (int)status, "end %d: remove_ssrc", end);
     /* What was under way, and older than the last one that came, is refused from here on. */
     life_of(self, end)->ssrcs_touched |= direction == SLUICE_RECEIVED;
+    if (direction == SLUICE_RECEIVED && rng_chance(&self->rng, 0.5))
+        faults_replay(&self->faults, end, SLUICE_SECOND);
     if (status == SLUICE_OK)
         api_expects(self, sluice_transport_get_roc(transport, direction, ssrc, &roc), SLUICE_OK,
                     "end %d: get_roc of one that has gone", end);

@@ -69,8 +69,10 @@ static void call_know(World *self, int end, Life *life, SluiceTransport *transpo
         peer_knows(self, end, rng_chance(&self->rng, 0.5) ? known : STRANGER);
     else if (rng_chance(&self->rng, 0.9))
         peer_knows(self, end, right);
-    else if (rng_chance(&self->rng, 0.3))
+    else if (rng_chance(&self->rng, 0.3)) {
+        self->messy = 1;
         peer_knows(self, end, STRANGER);
+    }
 }
 
 static void call_restart(World *self, int end, Life *life, SluiceTransport *transport)
@@ -84,8 +86,10 @@ static void call_restart(World *self, int end, Life *life, SluiceTransport *tran
     api_expects(self, sluice_transport_restart(transport, vclock_now(), role, NULL, 2),
                 SLUICE_INVALID_ARGUMENT, "end %d: restart with no list", end);
     if (life_has_ended(life) || life->state == SLUICE_STATE_NEW || life->given_up ||
-        rng_chance(&self->rng, 0.1))
+        rng_chance(&self->rng, 0.1)) {
+        self->messy = 1;
         peer_announces(self, end, role, life_of(self, !end)->identity);
+    }
 }
 
 static void call_path(World *self, int end, Life *life, SluiceTransport *transport)
@@ -97,7 +101,7 @@ static void call_path(World *self, int end, Life *life, SluiceTransport *transpo
     api_expects(self, sluice_transport_set_path_validated(transport, vclock_now(), validated),
                 SLUICE_OK, "end %d: set_path_validated", end);
     if (!validated) {
-        self->pair.end[end].last_status = SLUICE_OK;
+        self->messy = 1;
         world_plan(self, a_while(self, SLUICE_SECOND), PLAN_VALIDATE, end, NOBODY,
                    SLUICE_ROLE_AUTO);
     }
@@ -131,12 +135,11 @@ static void call_output(World *self, int end, Life *life, SluiceTransport *trans
     size_t len, len_again;
     SluiceSent how = (SluiceSent)rng_below(&self->rng, 3);
 
-    (void)life;
     if (!sluice_transport_peek_output(transport, &data, &len)) {
         api_expects(self, sluice_transport_pop_output(transport, vclock_now(), how),
                     SLUICE_INVALID_STATE, "end %d: pop_output of nothing", end);
         if (!at->no_output) { /* what comes waits for a while */
-            at->no_output = 1;
+            at->no_output = self->messy = 1;
             world_plan(self, a_while(self, SLUICE_SECOND), PLAN_UNBLOCK, end, NOBODY,
                        SLUICE_ROLE_AUTO);
         }
@@ -150,6 +153,8 @@ static void call_output(World *self, int end, Life *life, SluiceTransport *trans
               how == SLUICE_SENT           ? "sent"
               : how == SLUICE_SEND_TOO_BIG ? "too big"
                                            : "given up");
+    if (data[0] == 23 && life->waiting)
+        life->waiting--;
     if (how == SLUICE_SENT)
         link_send(&at->link, vclock_now(), 0, data, len);
     api_expects(self, sluice_transport_pop_output(transport, vclock_now(), how), SLUICE_OK,

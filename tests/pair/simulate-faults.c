@@ -114,6 +114,14 @@ static void send_again(Faults *self, int victim, int flip)
     inject(self, victim, copy, seen->len);
 }
 
+void faults_replay(Faults *self, int victim, SluiceTime within)
+{
+    for (unsigned i = 0; i < FAULT_SEEN && self->seen[i]; i++)
+        inject_bytes(self->pair, victim,
+                     vclock_now() + (SluiceTime)rng_below(&self->rng, (uint64_t)within),
+                     self->seen[i]->data, self->seen[i]->len);
+}
+
 static int lose_all(void *context, uint64_t number, SluiceTime now, uint8_t *data, size_t len)
 {
     (void)context, (void)number, (void)now, (void)data, (void)len;

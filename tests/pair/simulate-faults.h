@@ -52,6 +52,9 @@ void faults_cleanup(Faults *self);
 /* A datagram has been delivered. */
 void faults_see(Faults *self, const LinkDatagram *datagram);
 
+/* All that was seen lately reaches @victim again within @within. */
+void faults_replay(Faults *self, int victim, SluiceTime within);
+
 /* Runs the earliest event or act that is due by @limit. 0: there is none. */
 int faults_step(Faults *self, SluiceTime limit);
 

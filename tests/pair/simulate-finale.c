@@ -78,9 +78,8 @@ static int agree(World *self)
  * or whole associations, that never came. */
 static int may_disagree(const World *self)
 {
-    return self->disturbed || self->ends[0].lives[self->ends[0].n - 1].refused ||
-           self->ends[1].lives[self->ends[1].n - 1].refused || self->faults.vanished ||
-           self->faults.stopped || self->faults.out_of_memory || self->wire.tampered;
+    return self->messy || world_is_disturbed(self) || self->faults.stopped ||
+           self->faults.out_of_memory;
 }
 
 static void restart(World *self)

@@ -369,6 +369,8 @@ static void check_end(World *self, int end)
     SluiceStats before = life->stats;
 
     life->stats = pair_stats(&self->pair, end);
+    if (!log->no_output)
+        life->waiting = 0;
     check_figures(self, end, &before, &life->stats);
     /* It may have given up what was finished, and what its peer lives by. */
     life->refused |= life->stats.restarts_failed > before.restarts_failed;

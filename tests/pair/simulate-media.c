@@ -70,6 +70,15 @@ void media_carry(World *self, const Packet *packet, const uint8_t *data, size_t 
               len);
 }
 
+static void count_waiting(World *self, int from)
+{
+    Life *life = life_of(self, from);
+
+    life->waiting = self->pair.end[from].no_output ? life->waiting + 1 : 0;
+    if (life->waiting > cast_limits[life->kind].output)
+        world_wrong(self, "end %d has taken %u messages that wait", from, life->waiting);
+}
+
 SluiceStatus media_send_data(World *self, int from)
 {
     PairEnd *end = &self->pair.end[from];
@@ -83,6 +92,7 @@ SluiceStatus media_send_data(World *self, int from)
                                         media_make(self, packet, bytes));
     if (status != SLUICE_OK)
         return status;
+    count_waiting(self, from);
     /* The mark is for this datagram alone, and it stands behind others if the network was busy. */
     end->tag =
         pair_stats(&self->pair, from).output_datagrams == 1 ? number_of(self, packet) + 1 : 0;
@@ -177,6 +187,10 @@ static void judge_data(World *self, int to, Packet *packet, SluiceStatus status)
 {
     const Life *life = life_of(self, to);
 
+    if (life->state == SLUICE_STATE_CONNECTED && has_keys(life, packet->keys) &&
+        status == SLUICE_DROPPED_FULL && life->keys[life->generation].id == packet->keys)
+        world_wrong(self, "end %d dropped message %u; it has to say that it would block", to,
+                    (unsigned)(packet - self->packets));
     /* Records that somebody else has made under the keys use up numbers. */
     if (life->state == SLUICE_STATE_CONNECTED && has_keys(life, packet->keys) && !life->given_up &&
         !packet->arrived && status == SLUICE_OK && !self->wire.tampered && !self->muddied)

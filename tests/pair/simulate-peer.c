@@ -209,6 +209,8 @@ static void announce(World *self, unsigned reborn_ends)
     SluiceRole role = rng_chance(&self->rng, 0.5) ? SLUICE_ROLE_CLIENT : SLUICE_ROLE_SERVER;
     int identities[2];
 
+    /* One at a time, of ends that stay, comes to an end that both see. */
+    self->messy |= reborn_ends || self->announced++;
     for (int end = 0; end < 2; end++)
         identities[end] =
             reborn_ends & 1u << end ? new_identity(self, end) : identity_of(self, end);
@@ -238,7 +240,7 @@ static void lose_path(World *self)
     if (self->no_path)
         return;
     trace_add(self->trace, "the path goes away for %.0f ms", (double)away / 1e6);
-    self->no_path = 1;
+    self->no_path = self->messy = 1;
     world_plan(self, away, PLAN_PATH, 0, NOBODY, SLUICE_ROLE_AUTO);
 }
 
@@ -268,6 +270,7 @@ void peer_acts(World *self)
         int identity =
             rng_chance(&self->rng, 0.7) ? identity_of(self, end) : new_identity(self, end);
 
+        self->messy = 1;
         reborn(self, end, identity,
                rng_chance(&self->rng, 0.8) ? SLUICE_ROLE_CLIENT : SLUICE_ROLE_SERVER);
     } else if (what < 17) {

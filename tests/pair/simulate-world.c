@@ -244,6 +244,9 @@ static void open_world(World *self, const CallSettings *settings, uint64_t seed)
             self->pair.end[end].emsgsize = link.mtu;
         (void)peer_is_born(self, end, 2 * end, kinds[end]);
     }
+    self->messy = link.loss > 0.05 || link.mtu || kinds[0] == CONFIG_SHORT ||
+                  kinds[1] == CONFIG_SHORT ||
+                  (self->faults.kinds & (1u << FAULT_VANISH | 1u << FAULT_BLOCK));
     trace_add(self->trace,
               "loss %.2f duplicate %.2f reorder %.2f corrupt %.2f delay %d ms mtu %zu faults %#x",
               link.loss, link.duplicate, link.reorder, link.corrupt, (int)(link.delay / MS),

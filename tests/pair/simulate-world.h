@@ -99,6 +99,7 @@ typedef struct {
     int given_up; /* DTLS, by us */
     int refused;  /* it has given up an association that was finished */
     int ssrcs_touched;
+    unsigned waiting; /* data that was taken while the network was busy */
     size_t message, event,
         sent; /* of the pair's logs: where its own begin, then where they were read to */
 } Life;
@@ -162,9 +163,10 @@ typedef struct World {
     unsigned
         speak_after; /* so many datagrams of DTLS somebody speaks out of turn: anywhere in a flight */
     int no_path;
-    int muddied;   /* DTLS has arrived damaged */
-    int crossed;   /* a handshake was begun anew: what was under way meets another one */
-    int disturbed; /* an end may have missed a whole association */
+    int muddied; /* DTLS has arrived damaged */
+    int crossed; /* a handshake was begun anew: what was under way meets another one */
+    int messy;   /* a restart may come to nothing at one end, and not at the other */
+    unsigned announced;
 } World;
 
 /* Says what is wrong; the first counts. */

@@ -14,9 +14,11 @@
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define REASONS 16
 #define COMPLAINTS 10 /* calls named on stderr */
@@ -230,6 +232,36 @@ static void count_call(Totals *totals, const CallResult *result)
     totals->mended += result->mended != 0;
 }
 
+/* A crash, or a limit of the time that tests may take, names the call, too; then it is what it would have been. */
+static volatile uint64_t current_seed;
+static struct sigaction others[NSIG];
+
+static void name_call(int number)
+{
+    char line[80] = "\nsimulate: in the call with seed ", digits[24];
+    size_t len = strlen(line), n = 0;
+
+    for (uint64_t left = current_seed; left || n == 0; left /= 10)
+        digits[n++] = (char)('0' + left % 10);
+    while (n)
+        line[len++] = digits[--n];
+    line[len++] = '\n';
+    if (write(STDERR_FILENO, line, len) < 0)
+        _exit(3);
+    sigaction(number, &others[number], NULL);
+    if (number == SIGTERM)
+        raise(number);
+}
+
+static void name_calls(void)
+{
+    static const int numbers[] = {SIGSEGV, SIGBUS, SIGFPE, SIGABRT, SIGTERM};
+    struct sigaction ours = {.sa_handler = name_call};
+
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        sigaction(numbers[i], &ours, &others[numbers[i]]);
+}
+
 static void run_calls(const Options *options, SluiceConfig *const configs[2], Cast *cast,
                       Totals *totals)
 {
@@ -240,6 +272,7 @@ static void run_calls(const Options *options, SluiceConfig *const configs[2], Ca
         uint64_t seed = options->seed + i;
         CallResult result;
 
+        current_seed = seed;
         fixed_random_restart_at(seed);
         if (options->world)
             simulate_world(cast, &options->call, seed, &result);
@@ -342,6 +375,7 @@ int main(int argc, char **argv)
     configs[0] = sluice_config_new(NULL);
     configs[1] = sluice_config_new(NULL);
     cast = options.world ? cast_new() : NULL;
+    name_calls();
     ready = configs[0] && configs[1] && (cast || !options.world) && warm_up(configs, cast);
     if (ready) {
         run_calls(&options, configs, cast, &totals);
