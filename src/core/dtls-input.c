@@ -119,11 +119,6 @@ int sl_dtls_is_stuck(const SlDtls *self, SluiceTime now)
            self->clock.expiries >= input->patience;
 }
 
-int sl_dtls_is_spoilt(const SlDtls *self)
-{
-    return self->role == SLUICE_ROLE_SERVER && self->last_sent == 0 && self->input.spoilt;
-}
-
 /* -- messages and their numbers ----------------------------------------------------------------------------- */
 
 /* The place of each message after the Hello that begins the handshake proper (RFC 5246 section 7.3). Both ends are asked
@@ -159,6 +154,18 @@ static int agrees(SlHandshakeInput *input, const SlFragment *fragment)
     if (!*known)
         *known = fragment->length;
     return 1;
+}
+
+void sl_dtls_note_hello(SlDtls *self, const uint8_t *datagram, size_t len)
+{
+    size_t offset = 0, at = 0;
+    SlRecord record;
+    SlFragment fragment;
+
+    if (sl_record_next(datagram, len, &offset, &record) == 1 &&
+        sl_fragment_next(record.body, record.len, &at, &fragment) == 1 &&
+        is_in_place(&self->input, &fragment))
+        (void)agrees(&self->input, &fragment);
 }
 
 /* The cookie of a HelloVerifyRequest: another one than the first? */
@@ -197,7 +204,6 @@ static int fits(SlDtls *self, const SlFragment *fragment)
     if (agrees(&self->input, fragment))
         return 1;
     contradict(self, PATIENCE_WITH_PARTS);
-    self->input.spoilt |= fragment->type == SL_CLIENT_HELLO;
     return 0;
 }
 

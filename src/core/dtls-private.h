@@ -44,7 +44,6 @@ typedef struct {
     uint8_t cookie[SL_COOKIE]; /* the beginning of the one that we were asked for */
     int contradicted; /* what came since our flight of that number does not fit what came before; 0: nothing */
     unsigned patience; /* after how many expiries that counts */
-    int spoilt;        /* a part of the ClientHello is not of the length that the others have */
     int asked_anew;    /* the server says that it knows nothing of our flight 5 */
     unsigned asked_at_expiry;
 } SlHandshakeInput;
@@ -114,6 +113,9 @@ SlPumpResult sl_dtls_read(SlDtls *self);
  * of sl_dtls_read(). */
 SlPumpResult sl_dtls_receive_handshake(SlDtls *self, uint8_t *datagram, size_t len);
 void sl_dtls_cleanup_input(SlDtls *self);
+
+/* The head of a ClientHello that goes in another way: its later parts have to agree with it. */
+void sl_dtls_note_hello(SlDtls *self, const uint8_t *datagram, size_t len);
 
 /* In dtls-flights.c */
 

@@ -276,6 +276,7 @@ SlDtlsResult sl_dtls_accept_cookie(SlDtls *self, SluiceTime now, const SlClientH
     self->input.next_number = hello->record_number + 1;
     self->input.first_message = 1;
     sl_dtls_note_incoming(self, datagram, len);
+    sl_dtls_note_hello(self, datagram, len);
     self->bio.in = datagram;
     self->bio.in_len = len;
     /* Without this step the SSL would wait for message 0 for ever. It begins with SSL_clear(), which forgets the MTU

@@ -127,9 +127,6 @@ void sl_dtls_note_asked_anew(SlDtls *self);
 /* 1 if, by what has come, the peer is not in the same handshake, and our flight was sent in vain. */
 int sl_dtls_is_stuck(const SlDtls *self, SluiceTime now);
 
-/* Server: 1 if the ClientHello can never become whole. */
-int sl_dtls_is_spoilt(const SlDtls *self);
-
 int sl_dtls_is_finished(const SlDtls *self);
 
 /* Messages of application data that came under its keys. */

@@ -134,7 +134,8 @@ static void follow(SluiceTransport *self, SluiceTime now, SluiceRole role)
         begin_client(self, now);
 }
 
-void sl_attempts_give_up(SluiceTransport *self, SluiceTime now, int place)
+/* It leads nowhere: a client begins another, a server waits for one. */
+static void give_up(SluiceTransport *self, SluiceTime now, int place)
 {
     SluiceRole role = sl_dtls_role(self->associations[place]);
 
@@ -179,7 +180,7 @@ void sl_attempts_broken(SluiceTransport *self, SluiceTime now, int place)
         if (self->attempts->evidence.stands && self->attempts->evidence.overdue)
             sl_attempts_believe(self, now);
         else
-            sl_attempts_give_up(self, now, place);
+            give_up(self, now, place);
     } else if (place == SL_LIVE) {
         sl_transport_end(self, now, end.reason);
     } else {
@@ -339,7 +340,7 @@ void sl_attempts_end_stuck(SluiceTransport *self, SluiceTime now)
 
     if (self->attempts && is_attempt(self, place) &&
         sl_dtls_is_stuck(self->associations[place], now))
-        sl_attempts_give_up(self, now, place);
+        give_up(self, now, place);
 }
 
 void sl_attempts_handle_timeout(SluiceTransport *self, SluiceTime now)

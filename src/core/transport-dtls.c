@@ -289,26 +289,6 @@ static int begins_anew(const SluiceTransport *self, const SlClientHello *hello)
     return !is_known(self, hello) && !(running && sl_dtls_role(running) == SLUICE_ROLE_CLIENT);
 }
 
-/* Where the attempt is that can never read this ClientHello, which has come again; -1: nowhere. */
-static int spoilt_place(const SluiceTransport *self)
-{
-    const SlDtls *running = attempt(self);
-
-    if (!running || !sl_dtls_is_spoilt(running))
-        return -1;
-    return running == self->associations[SL_SECOND] ? SL_SECOND : SL_LIVE;
-}
-
-static SluiceStatus begin_spoilt_anew(SluiceTransport *self, SluiceTime now, const uint8_t *data,
-                                      size_t len)
-{
-    int place = spoilt_place(self);
-
-    sl_attempts_give_up(self, now, place);
-    return place == SL_LIVE ? await_hello(self, now, data, len)
-                            : sl_transport_meet_hello(self, now, data, len);
-}
-
 static SluiceStatus receive_beside(SluiceTransport *self, SluiceTime now, const uint8_t *data,
                                    size_t len)
 {
@@ -318,8 +298,6 @@ static SluiceStatus receive_beside(SluiceTransport *self, SluiceTime now, const 
     case SL_HELLO_FIRST:
         if (begins_anew(self, &hello))
             return sl_transport_meet_hello(self, now, data, len);
-        if (spoilt_place(self) >= 0)
-            return begin_spoilt_anew(self, now, data, len);
         break;
     case SL_HELLO_LATER:
         if (!attempt(self) && self->challenged_at != SLUICE_TIME_NEVER &&

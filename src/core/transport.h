@@ -256,9 +256,6 @@ unsigned sl_attempts_given_up(const SluiceTransport *self);
 /* 1 if something stands against them that may yet be believed. */
 int sl_attempts_have_evidence(const SluiceTransport *self);
 
-/* The attempt in a place leads nowhere: a client begins another, a server waits for one. */
-void sl_attempts_give_up(SluiceTransport *self, SluiceTime now, int place);
-
 /* The attempt in a place has broken (SL_DTLS_BROKEN). */
 void sl_attempts_broken(SluiceTransport *self, SluiceTime now, int place);
 
