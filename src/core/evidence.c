@@ -7,9 +7,6 @@
 #define CLOSE_NOTIFY 0
 #define ROUND_TRIPS 8
 
-/* For an attempt that runs: on a long path nobody may have told how long it is. */
-#define LONG_GRACE (8 * SLUICE_SECOND)
-
 /* After an alert, however long nothing has moved: what it contradicts may be under way. */
 #define SHORT_GRACE (250 * SLUICE_MILLISECOND)
 
@@ -66,12 +63,11 @@ static int counts(const SlEvidence *self, SluiceTime now, int confirmed)
     return now >= self->noisy_until && (!self->stands || (self->unconfirmed && confirmed));
 }
 
-static void note(SlEvidence *self, SluiceTime now, int stage, SluiceTime until,
-                 const SluiceEnd *end, const SluiceAlert *alert)
+static void note(SlEvidence *self, int stage, SluiceTime until, const SluiceEnd *end,
+                 const SluiceAlert *alert)
 {
     self->stands = 1;
-    self->unconfirmed = self->broken = self->overdue = 0;
-    self->since = now;
+    self->unconfirmed = 0;
     self->stage = stage;
     self->until = until;
     self->end = *end;
@@ -89,8 +85,7 @@ void sl_evidence_note_broken(SlEvidence *self, SluiceTime now, int stage, int co
         return;
     if (self->stands && self->until > now) /* since the same broke without a cookie */
         until = self->until;
-    note(self, now, stage, until, end, alert);
-    self->broken = 1;
+    note(self, stage, until, end, alert);
     self->unconfirmed = !confirmed;
     if (len > 0 && len <= sizeof self->last_words) {
         memcpy(self->last_words, last_words, len);
@@ -101,23 +96,12 @@ void sl_evidence_note_broken(SlEvidence *self, SluiceTime now, int stage, int co
 void sl_evidence_note_alert(SlEvidence *self, SluiceTime now, int stage, SluiceTime rtt,
                             const SluiceEnd *end, const SluiceAlert *alert)
 {
-    if (self->stands && self->overdue) /* the peer says the same: there is nothing to wait for */
-        self->since = now - LONG_GRACE;
     if (!counts(self, now, 1))
         return;
-    note(self, now, stage,
+    note(self, stage,
          longer(now + longer(SHORT_GRACE, rtt),
                 self->furthest_at + longer(SL_GRACE, ROUND_TRIPS * rtt)),
          end, alert);
-}
-
-int sl_evidence_may_wait(SlEvidence *self, SluiceTime now)
-{
-    if (!self->broken || now - self->since >= LONG_GRACE)
-        return 0;
-    self->overdue = 1;
-    self->until = now + SHORT_GRACE;
-    return 1;
 }
 
 SluiceTime sl_evidence_due(const SlEvidence *self)

@@ -27,10 +27,7 @@ typedef struct {
     SluiceTime furthest_at;
 
     int stands;
-    int unconfirmed; /* it waits for one with a cookie */
-    int broken;      /* an attempt, not an alert */
-    int overdue;     /* its time is over, but an attempt runs that may prove it wrong */
-    SluiceTime since;
+    int unconfirmed;  /* it waits for one with a cookie */
     int stage;        /* of the attempt that it is about */
     SluiceTime until; /* when it is believed */
     SluiceEnd end;    /* what is told then */
@@ -65,9 +62,6 @@ void sl_evidence_note_broken(SlEvidence *self, SluiceTime now, int stage, int co
  * when its own grace time is over. */
 void sl_evidence_note_alert(SlEvidence *self, SluiceTime now, int stage, SluiceTime rtt,
                             const SluiceEnd *end, const SluiceAlert *alert);
-
-/* Its time is over, and another attempt runs: 1 if what has broken one waits for what comes of that, for a while. */
-int sl_evidence_may_wait(SlEvidence *self, SluiceTime now);
 
 /* When it is believed, or NEVER: there is none. */
 SluiceTime sl_evidence_due(const SlEvidence *self);

@@ -177,10 +177,7 @@ void sl_attempts_broken(SluiceTransport *self, SluiceTime now, int place)
     sl_dtls_get_end(self->associations[place], &end);
     if (self->attempts) {
         note_broken(self, now, place, &end);
-        if (self->attempts->evidence.stands && self->attempts->evidence.overdue)
-            sl_attempts_believe(self, now);
-        else
-            give_up(self, now, place);
+        give_up(self, now, place);
     } else if (place == SL_LIVE) {
         sl_transport_end(self, now, end.reason);
     } else {
@@ -347,13 +344,10 @@ void sl_attempts_handle_timeout(SluiceTransport *self, SluiceTime now)
 {
     if (!self->attempts)
         return;
-    if (sl_evidence_due(&self->attempts->evidence) <= now) {
-        if (!is_attempt(self, place_of_attempts(self)) ||
-            !sl_evidence_may_wait(&self->attempts->evidence, now))
-            sl_attempts_believe(self, now);
-    } else if (self->attempts->next_at <= now) {
+    if (sl_evidence_due(&self->attempts->evidence) <= now)
+        sl_attempts_believe(self, now);
+    else if (self->attempts->next_at <= now)
         begin_client(self, now);
-    } else {
+    else
         sl_attempts_end_stuck(self, now);
-    }
 }

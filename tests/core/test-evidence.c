@@ -126,32 +126,6 @@ static void test_grace_of_an_alert(void **state)
     }
 }
 
-/* An attempt that runs may prove it wrong, for 8 s; if the peer itself says the same, it need not. */
-static void test_waits_for_an_attempt(void **state)
-{
-    SlEvidence evidence = begun();
-
-    (void)state;
-    note_broken(&evidence, BEGUN, 3, 0);
-    for (SluiceTime at = SL_GRACE; at < 8 * SLUICE_SECOND; at += 250 * MS) {
-        assert_true(sl_evidence_due(&evidence) == BEGUN + at);
-        assert_true(sl_evidence_may_wait(&evidence, BEGUN + at));
-    }
-    assert_false(sl_evidence_may_wait(&evidence, BEGUN + 8 * SLUICE_SECOND));
-    for (int said = 0; said < 2; said++) {
-        evidence = begun();
-        note_broken(&evidence, BEGUN, 3, 0);
-        assert_true(sl_evidence_may_wait(&evidence, BEGUN + SL_GRACE));
-        if (said)
-            sl_evidence_note_alert(&evidence, BEGUN + SL_GRACE, 3, 0, &reason, &alert);
-        assert_int_equal(sl_evidence_may_wait(&evidence, BEGUN + SL_GRACE + 250 * MS), !said);
-    }
-    /* An alert is about the attempt that runs. */
-    evidence = begun();
-    sl_evidence_note_alert(&evidence, BEGUN, 3, 0, &reason, &alert);
-    assert_false(sl_evidence_may_wait(&evidence, BEGUN + SL_GRACE));
-}
-
 /* Without a cookie it waits for one that has it, and then the grace time is counted from the first; from the second, if
  * that comes long after. */
 static void test_unconfirmed(void **state)
@@ -212,7 +186,6 @@ int main(void)
         cmocka_unit_test(test_progress_forgets),
         cmocka_unit_test(test_first_counts),
         cmocka_unit_test(test_grace_of_an_alert),
-        cmocka_unit_test(test_waits_for_an_attempt),
         cmocka_unit_test(test_unconfirmed),
         cmocka_unit_test(test_noise),
         cmocka_unit_test(test_long_last_words_are_left_out),
