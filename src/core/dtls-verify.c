@@ -179,6 +179,14 @@ int sl_dtls_check_finished(SlDtls *self)
     return self->cause == 0;
 }
 
+void sl_dtls_take_peer_der(SlDtls *self, uint8_t **der, size_t *len)
+{
+    *der = self->peer_der;
+    *len = self->peer_der_len;
+    self->peer_der = NULL;
+    self->peer_der_len = 0;
+}
+
 /* -- who the peer must be ----------------------------------------------------------------------------------- */
 
 void sl_peer_identity_clear(SlPeerIdentity *self)

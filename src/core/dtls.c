@@ -227,8 +227,7 @@ SlPumpResult sl_dtls_read(SlDtls *self)
 
     while ((result = sl_pump_read(self->ssl, buffer, sizeof buffer, &n, &self->error)) ==
            SL_PUMP_DONE) {
-        if (n > used)
-            used = n;
+        used = n > used ? n : used;
         if (sl_inbox_push_data(self->sinks.inbox, self->generation, buffer, n) != SLUICE_OK)
             self->no_memory = 1;
         else
@@ -452,14 +451,6 @@ SluiceSrtpProfile sl_dtls_profile(const SlDtls *self)
 
     /* OpenSSL's numbers are IANA's, and so are ours. */
     return profile ? (SluiceSrtpProfile)profile->id : SLUICE_SRTP_NONE;
-}
-
-void sl_dtls_take_peer_der(SlDtls *self, uint8_t **der, size_t *len)
-{
-    *der = self->peer_der;
-    *len = self->peer_der_len;
-    self->peer_der = NULL;
-    self->peer_der_len = 0;
 }
 
 SluiceStatus sl_dtls_export(SlDtls *self, const char *label, const uint8_t *context,
