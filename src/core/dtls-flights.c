@@ -20,6 +20,9 @@ static void push_flight(SlDtls *self, const SluiceFlight *flight)
     sl_event_queue_push(self->sinks.events, &event);
 }
 
+/* How long a server waits for the rest of a ClientHello before it hears another one. */
+#define HELLO_PATIENCE SLUICE_SECOND
+
 /* -- what OpenSSL writes ------------------------------------------------------------------------------------ */
 
 static SluiceStatus add_to_flight(SlDtls *self, const SlRecord *record, const uint8_t *bytes,
@@ -205,6 +208,14 @@ static void measure_rtt(SlDtls *self)
     if (!self->rtt)
         sl_dtls_clock_set_first(&self->clock, sl_dtls_clock_first_of_rtt(stats->handshake_rtt),
                                 self->config->handshake_deadline);
+}
+
+int sl_dtls_is_fresh(const SlDtls *self, SluiceTime now)
+{
+    /* Nothing was sent, so no timer runs: the ClientHello is not whole. What an honest client has lost of it comes again. */
+    if (self->role == SLUICE_ROLE_SERVER && self->last_sent == 0)
+        return now - self->hello_at < HELLO_PATIENCE;
+    return self->clock.expiries == 0;
 }
 
 /* -- after each call into OpenSSL --------------------------------------------------------------------------- */

@@ -68,6 +68,7 @@ struct SlDtls {
     SluiceTime sent_at;       /* when the flight that waits was made; NEVER: more than once */
     SluiceTime first_sent_at; /* when the newest flight was sent the first time */
     SluiceTime answer_took;   /* how long the one before was not answered */
+    SluiceTime hello_at;      /* server: when the ClientHello came that begins it */
     SluiceTime emitted_at; /* when our last flight was put in the output, the first time or again */
     SluiceTime heard_at;   /* when the first of the peer's newest flight came */
     SluiceTime rtt;        /* given by the caller, 0: unknown */

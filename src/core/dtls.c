@@ -400,8 +400,9 @@ void sl_dtls_set_identity(SlDtls *self, const SlPeerIdentity *identity)
     self->identity = identity;
 }
 
-void sl_dtls_set_hello(SlDtls *self, const SlClientHello *hello)
+void sl_dtls_set_hello(SlDtls *self, SluiceTime now, const SlClientHello *hello)
 {
+    self->hello_at = now;
     memcpy(self->random, hello->random, sizeof self->random);
     self->has_random = 1;
 }
@@ -435,8 +436,6 @@ size_t sl_dtls_last_words(const SlDtls *self, const uint8_t **record)
 }
 
 SluiceAlert sl_dtls_alert(const SlDtls *self) { return self->alert; }
-
-int sl_dtls_is_fresh(const SlDtls *self) { return self->clock.expiries == 0; }
 
 int sl_dtls_last_flight(const SlDtls *self, SluiceTime *sent_at)
 {

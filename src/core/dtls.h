@@ -66,7 +66,7 @@ void sl_dtls_set_half_open(SlDtls *self, SlHalfOpen *half_open);
 SlHalfOpen *sl_dtls_take_half_open(SlDtls *self);
 
 /* Server: the ClientHello that begins it. */
-void sl_dtls_set_hello(SlDtls *self, const SlClientHello *hello);
+void sl_dtls_set_hello(SlDtls *self, SluiceTime now, const SlClientHello *hello);
 
 /* 1 if @hello is a ClientHello of this association: its random says so (RFC 6347 section 4.2.1). */
 int sl_dtls_has_random(const SlDtls *self, const SlClientHello *hello);
@@ -135,8 +135,8 @@ uint64_t sl_dtls_messages(const SlDtls *self);
 /* The number of our last flight, 0 if none, and when it was sent, the first time or again. */
 int sl_dtls_last_flight(const SlDtls *self, SluiceTime *sent_at);
 
-/* 1 if its newest flight was sent once and may yet be answered. */
-int sl_dtls_is_fresh(const SlDtls *self);
+/* 1 if its newest flight was sent once and may yet be answered, or the rest of the ClientHello may yet come. */
+int sl_dtls_is_fresh(const SlDtls *self, SluiceTime now);
 
 /* What was negotiated, for the stats; once finished. */
 void sl_dtls_note_parameters(const SlDtls *self);

@@ -30,12 +30,12 @@ static void spend_cookie(SluiceTransport *self)
 }
 
 /* A handshake that goes on is not disturbed: its client would take the request for a cookie for its own. */
-static int is_busy(const SluiceTransport *self)
+static int is_busy(const SluiceTransport *self, SluiceTime now)
 {
     const SlDtls *attempt = self->second.phase == SL_SECOND_ATTEMPT ? self->associations[SL_SECOND]
                                                                     : self->associations[SL_LIVE];
 
-    return !sl_dtls_is_finished(attempt) && sl_dtls_is_fresh(attempt);
+    return !sl_dtls_is_finished(attempt) && sl_dtls_is_fresh(attempt, now);
 }
 
 static int may_waive_cookie(const SluiceTransport *self)
@@ -82,7 +82,7 @@ SluiceStatus sl_transport_answer_hello(SluiceTransport *self, SluiceTime now,
         return status;
     }
     sl_dtls_set_half_open(self->associations[place], room);
-    sl_dtls_set_hello(self->associations[place], hello);
+    sl_dtls_set_hello(self->associations[place], now, hello);
     if (has_cookie)
         spend_cookie(self);
     sl_transport_feed(self, now, place, passed, n, has_cookie ? hello : NULL);
@@ -111,7 +111,7 @@ SluiceStatus sl_transport_meet_hello(SluiceTransport *self, SluiceTime now, cons
     /* Message 1 answers a HelloVerifyRequest, and only one of ours. */
     if (has_cookie && hello.message_seq == 1)
         return sl_transport_answer_hello(self, now, &hello, 1, passed, n);
-    if (is_busy(self) || !sl_allowance_take(&self->challenges, now)) {
+    if (is_busy(self, now) || !sl_allowance_take(&self->challenges, now)) {
         self->stats.hellos_beside_dropped++;
         return sl_transport_drop_unexpected(self);
     }

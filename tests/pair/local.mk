@@ -16,6 +16,7 @@ pair_tests += \
 	tests/pair/test-connect \
 	tests/pair/test-cookie \
 	tests/pair/test-cut-flights \
+	tests/pair/test-cut-hello \
 	tests/pair/test-cve-2023-49786 \
 	tests/pair/test-cve-2023-51275 \
 	tests/pair/test-cve-2023-51443 \
