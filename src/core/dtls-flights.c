@@ -41,10 +41,12 @@ static SluiceStatus add_to_flight(SlDtls *self, const SlRecord *record, const ui
 /* An alert in plaintext would end the honest peer's handshake, too; whether it is due is seen later. */
 static int hold_back(SlDtls *self, const uint8_t *bytes, size_t len)
 {
-    if (self->finished || self->keyed || len > sizeof self->last_words)
+    SlHandshakeInput *input = self->input;
+
+    if (!input || self->keyed || len > sizeof input->last_words)
         return 0;
-    memcpy(self->last_words, bytes, len);
-    self->last_words_len = len;
+    memcpy(input->last_words, bytes, len);
+    input->last_words_len = len;
     return 1;
 }
 
@@ -163,7 +165,7 @@ static int has_known_finished(const SlDtls *self, const uint8_t *datagram, size_
 
     while (sl_record_next(datagram, len, &offset, &record) == 1)
         if (record.type == SL_HANDSHAKE && record.epoch > 0 && record.len >= SL_TAG &&
-            memcmp(record.body + record.len - SL_TAG, self->input.finished_tag, SL_TAG) == 0)
+            memcmp(record.body + record.len - SL_TAG, self->finished_tag, SL_TAG) == 0)
             return 1;
     return 0;
 }

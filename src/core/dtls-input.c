@@ -18,6 +18,7 @@
 #include <openssl/crypto.h>
 #include <openssl/ssl.h>
 
+#include <stdlib.h>
 #include <string.h>
 
 static int expects_change_cipher_spec(const SlDtls *self)
@@ -38,13 +39,13 @@ static SlPumpResult feed(SlDtls *self, const uint8_t *record, size_t len)
 static SlPumpResult feed_sealed(SlDtls *self, const uint8_t *record, size_t len)
 {
     if (record[0] == SL_HANDSHAKE && len >= SL_TAG && !SSL_is_init_finished(self->ssl))
-        memcpy(self->input.finished_tag, record + len - SL_TAG, SL_TAG);
+        memcpy(self->finished_tag, record + len - SL_TAG, SL_TAG);
     return feed(self, record, len);
 }
 
 static SlPumpResult feed_numbered(SlDtls *self, uint8_t *record, size_t len)
 {
-    sl_put48(record + 5, self->input.next_number++);
+    sl_put48(record + 5, self->input->next_number++);
     return feed(self, record, len);
 }
 
@@ -91,7 +92,7 @@ int sl_dtls_stage(const SlDtls *self)
 
 static void contradict(SlDtls *self, unsigned patience)
 {
-    SlHandshakeInput *input = &self->input;
+    SlHandshakeInput *input = self->input;
 
     if (input->contradicted != self->last_sent || patience < input->patience)
         input->patience = patience;
@@ -100,15 +101,16 @@ static void contradict(SlDtls *self, unsigned patience)
 
 void sl_dtls_note_asked_anew(SlDtls *self)
 {
-    if (self->role != SLUICE_ROLE_CLIENT || self->last_sent != 5 || self->input.asked_anew)
+    if (!self->input || self->role != SLUICE_ROLE_CLIENT || self->last_sent != 5 ||
+        self->input->asked_anew)
         return;
-    self->input.asked_anew = 1;
-    self->input.asked_at_expiry = self->clock.expiries;
+    self->input->asked_anew = 1;
+    self->input->asked_at_expiry = self->clock.expiries;
 }
 
 int sl_dtls_is_stuck(const SlDtls *self, SluiceTime now)
 {
-    const SlHandshakeInput *input = &self->input;
+    const SlHandshakeInput *input = self->input;
 
     /* On a long path the answer may be under way while our timer runs out again and again. */
     if (self->finished || self->over || now - self->first_sent_at < 2 * self->answer_took)
@@ -164,8 +166,8 @@ void sl_dtls_note_hello(SlDtls *self, const uint8_t *datagram, size_t len)
 
     if (sl_record_next(datagram, len, &offset, &record) == 1 &&
         sl_fragment_next(record.body, record.len, &at, &fragment) == 1 &&
-        is_in_place(&self->input, &fragment))
-        (void)agrees(&self->input, &fragment);
+        is_in_place(self->input, &fragment))
+        (void)agrees(self->input, &fragment);
 }
 
 /* The cookie of a HelloVerifyRequest: another one than the first? */
@@ -185,7 +187,7 @@ static int is_another_cookie(SlHandshakeInput *input, const SlFragment *fragment
 /* A client was asked for a cookie, and then is answered as if it had not been; or the other way round. */
 static int is_of_another_beginning(SlDtls *self, const SlFragment *fragment)
 {
-    SlHandshakeInput *input = &self->input;
+    SlHandshakeInput *input = self->input;
 
     if (fragment->type == SL_HELLO_VERIFY_REQUEST)
         return sl_dtls_stage(self) > 2 || is_another_cookie(input, fragment);
@@ -199,9 +201,9 @@ static int fits(SlDtls *self, const SlFragment *fragment)
         contradict(self, PATIENCE_WITH_HELLOS);
         return 0;
     }
-    if (!is_in_place(&self->input, fragment))
+    if (!is_in_place(self->input, fragment))
         return 0;
-    if (agrees(&self->input, fragment))
+    if (agrees(self->input, fragment))
         return 1;
     contradict(self, PATIENCE_WITH_PARTS);
     return 0;
@@ -241,7 +243,7 @@ static void drop_held(SlHandshakeInput *input, size_t i)
 
 static void hold(SlDtls *self, const uint8_t *record, size_t len)
 {
-    SlHandshakeInput *input = &self->input;
+    SlHandshakeInput *input = self->input;
     SlHeldRecord *place;
 
     if (len > SL_HELD_RECORD_MAX) {
@@ -261,17 +263,25 @@ static void hold(SlDtls *self, const uint8_t *record, size_t len)
         self->sinks.stats->dropped_inbox_full++;
 }
 
-void sl_dtls_cleanup_input(SlDtls *self)
+static void drop_all_held(SlHandshakeInput *input)
 {
-    while (self->input.n_held)
-        OPENSSL_free(self->input.held[--self->input.n_held].bytes);
+    while (input->n_held)
+        OPENSSL_free(input->held[--input->n_held].bytes);
+}
+
+void sl_dtls_free_input(SlDtls *self)
+{
+    if (self->input)
+        drop_all_held(self->input);
+    free(self->input);
+    self->input = NULL;
 }
 
 /* A ChangeCipherSpec that has come, once OpenSSL is ready for it, and what waited behind it. */
 static SlPumpResult change_cipher_spec(SlDtls *self)
 {
     uint8_t record[] = {SL_CHANGE_CIPHER_SPEC, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1};
-    SlHandshakeInput *input = &self->input;
+    SlHandshakeInput *input = self->input;
     SlPumpResult result;
 
     if (!input->change_came || input->changed || !expects_change_cipher_spec(self))
@@ -280,7 +290,7 @@ static SlPumpResult change_cipher_spec(SlDtls *self)
     result = feed_numbered(self, record, sizeof record);
     for (size_t i = 0; i < input->n_held && result == SL_PUMP_WAIT; i++)
         result = feed_sealed(self, input->held[i].bytes, input->held[i].len);
-    sl_dtls_cleanup_input(self);
+    drop_all_held(input);
     return result;
 }
 
@@ -289,17 +299,24 @@ static SlPumpResult change_cipher_spec(SlDtls *self)
 static void note_alert(SlDtls *self, const SlRecord *record)
 {
     self->sinks.stats->plaintext_alerts++;
-    self->input.alert_came |= sl_alert_of(record, &self->input.plain_alert);
+    self->input->alert_came |= sl_alert_of(record, &self->input->plain_alert);
 }
 
 int sl_dtls_take_alert(SlDtls *self, SluiceAlert *alert)
 {
-    int came = self->input.alert_came && !self->finished;
+    SlHandshakeInput *input = self->input;
 
-    self->input.alert_came = 0;
-    if (came)
-        *alert = self->input.plain_alert;
-    return came;
+    if (!input || !input->alert_came)
+        return 0;
+    input->alert_came = 0;
+    *alert = input->plain_alert;
+    return 1;
+}
+
+size_t sl_dtls_last_words(const SlDtls *self, const uint8_t **record)
+{
+    *record = self->input->last_words;
+    return self->input->last_words_len;
 }
 
 /* -- a datagram of a handshake ------------------------------------------------------------------------------ */
@@ -309,7 +326,7 @@ static SlPumpResult take_record(SlDtls *self, const SlRecord *record, uint8_t *b
     SlPumpResult result;
 
     if (record->epoch > 0) {
-        if (!self->input.changed) {
+        if (!self->input->changed) {
             hold(self, bytes, len);
             return SL_PUMP_WAIT;
         }
@@ -317,7 +334,7 @@ static SlPumpResult take_record(SlDtls *self, const SlRecord *record, uint8_t *b
     }
     switch (record->type) {
     case SL_CHANGE_CIPHER_SPEC:
-        self->input.change_came = 1;
+        self->input->change_came = 1;
         return change_cipher_spec(self);
     case SL_ALERT:
         note_alert(self, record);
@@ -335,7 +352,7 @@ SlPumpResult sl_dtls_receive_handshake(SlDtls *self, uint8_t *datagram, size_t l
     SlRecord record;
 
     if (self->last_sent == 3) /* what answers the second ClientHello begins with message 1 */
-        self->input.first_message = 1;
+        self->input->first_message = 1;
     while (result == SL_PUMP_WAIT && !SSL_is_init_finished(self->ssl) &&
            sl_record_next(datagram, len, &offset, &record) == 1) {
         result = take_record(self, &record, datagram + start, offset - start);

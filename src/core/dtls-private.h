@@ -26,13 +26,12 @@ typedef struct {
     size_t len;
 } SlHeldRecord;
 
+/* Of what comes in a handshake. */
 typedef struct {
     uint64_t next_number;   /* of the records of epoch 0 that OpenSSL sees */
     uint16_t first_message; /* number of the peer's Hello: 1 behind a HelloVerifyRequest */
     uint32_t
         lengths[SL_MESSAGE_NUMBERS]; /* of the messages that OpenSSL was given a part of; 0: none */
-
-    uint8_t finished_tag[SL_TAG]; /* the end of the peer's Finished as it came */
 
     int change_came; /* a ChangeCipherSpec, genuine or not: it has no content */
     int changed;     /* and OpenSSL was given it */
@@ -46,6 +45,9 @@ typedef struct {
     unsigned patience; /* after how many expiries that counts */
     int asked_anew;    /* the server says that it knows nothing of our flight 5 */
     unsigned asked_at_expiry;
+
+    uint8_t last_words[SL_LAST_WORDS]; /* our own alert in plaintext, held back */
+    size_t last_words_len;
 } SlHandshakeInput;
 
 struct SlDtls {
@@ -58,10 +60,11 @@ struct SlDtls {
     SlHalfOpen *half_open; /* what it counts for in the config's limit; NULL: not */
 
     SlDatagramBio bio;
-    SlHandshakeInput input;
-    SlFlight flight;       /* ours */
-    SluiceFlight incoming; /* the peer's, until it is answered */
-    int incoming_is_copy;  /* the Finished of it is the one that we have */
+    SlHandshakeInput *input;      /* until the handshake is finished */
+    uint8_t finished_tag[SL_TAG]; /* the end of the peer's Finished as it came */
+    SlFlight flight;              /* ours */
+    SluiceFlight incoming;        /* the peer's, until it is answered */
+    int incoming_is_copy;         /* the Finished of it is the one that we have */
     SlDtlsClock clock;
     size_t mtu;
     SluiceTime now;           /* of the call that runs */
@@ -95,8 +98,6 @@ struct SlDtls {
     int warned;        /* a warning other than close_notify came in the call that runs */
     int cause;         /* a SluiceEndReason found by ourselves, 0: none */
     SlPumpError error;
-    uint8_t last_words[SL_LAST_WORDS]; /* an alert in plaintext, held back */
-    size_t last_words_len;
 
     uint8_t *peer_der;
     size_t peer_der_len;
@@ -113,7 +114,7 @@ SlPumpResult sl_dtls_read(SlDtls *self);
 /* A datagram that has passed the guard, of a handshake that is not finished; its records are numbered in place. Result as
  * of sl_dtls_read(). */
 SlPumpResult sl_dtls_receive_handshake(SlDtls *self, uint8_t *datagram, size_t len);
-void sl_dtls_cleanup_input(SlDtls *self);
+void sl_dtls_free_input(SlDtls *self);
 
 /* The head of a ClientHello that goes in another way: its later parts have to agree with it. */
 void sl_dtls_note_hello(SlDtls *self, const uint8_t *datagram, size_t len);

@@ -75,6 +75,7 @@ SlDtls *sl_dtls_new(SluiceConfig *config, SSL_CTX *ctx, SluiceRole role, SluiceT
 
     if (!self)
         return NULL;
+    self->input = calloc(1, sizeof *self->input);
     self->config = sluice_config_ref(config);
     self->role = role;
     self->generation = generation;
@@ -90,7 +91,7 @@ SlDtls *sl_dtls_new(SluiceConfig *config, SSL_CTX *ctx, SluiceRole role, SluiceT
     self->alert.direction = SLUICE_SENT_OUT;
     self->used_at = INT64_MIN / 2;
     sl_dtls_clock_init(&self->clock, first, config->handshake_deadline);
-    if (!make_ssl(self, ctx)) {
+    if (!self->input || !make_ssl(self, ctx)) {
         sl_dtls_free(self);
         return NULL;
     }
@@ -118,7 +119,7 @@ void sl_dtls_free(SlDtls *self)
         return;
     free_ssl(self->ssl);
     sl_flight_cleanup(&self->flight);
-    sl_dtls_cleanup_input(self);
+    sl_dtls_free_input(self);
     OPENSSL_free(self->peer_der);
     sl_half_open_give_back(self->half_open);
     sluice_config_unref(self->config);
@@ -166,6 +167,7 @@ static int need_buffers(SlDtls *self)
 static SlDtlsResult finish(SlDtls *self)
 {
     self->finished = 1;
+    sl_dtls_free_input(self);
     /* A client's last flight has arrived; a server's may be asked for again. */
     if (self->role == SLUICE_ROLE_CLIENT)
         sl_flight_cleanup(&self->flight);
@@ -272,8 +274,8 @@ SlDtlsResult sl_dtls_accept_cookie(SlDtls *self, SluiceTime now, const SlClientH
 
     enter(self, now);
     self->flight.next_number = hello->record_number;
-    self->input.next_number = hello->record_number + 1;
-    self->input.first_message = 1;
+    self->input->next_number = hello->record_number + 1;
+    self->input->first_message = 1;
     sl_dtls_note_incoming(self, datagram, len);
     sl_dtls_note_hello(self, datagram, len);
     self->bio.in = datagram;
@@ -393,7 +395,11 @@ void sl_dtls_seal_close(SlDtls *self, SluiceTime now, SlOutput *aside)
 
 /* -- what it is --------------------------------------------------------------------------------------------- */
 
-void sl_dtls_set_inbox(SlDtls *self, SlInbox *inbox) { self->sinks.inbox = inbox; }
+void sl_dtls_set_places(SlDtls *self, SlInbox *inbox, SluicePeerOffer *offer)
+{
+    self->sinks.inbox = inbox;
+    self->sinks.offer = offer;
+}
 
 void sl_dtls_set_identity(SlDtls *self, const SlPeerIdentity *identity)
 {
@@ -414,7 +420,7 @@ int sl_dtls_has_random(const SlDtls *self, const SlClientHello *hello)
 
 int sl_dtls_has_cookie(const SlDtls *self)
 {
-    return self->role == SLUICE_ROLE_CLIENT || self->input.first_message == 1;
+    return self->role == SLUICE_ROLE_CLIENT || self->input->first_message == 1;
 }
 
 SluiceRole sl_dtls_role(const SlDtls *self) { return self->role; }
@@ -428,12 +434,6 @@ uint32_t sl_dtls_maker(const SlDtls *self) { return self->sinks.maker; }
 int sl_dtls_is_finished(const SlDtls *self) { return self->finished; }
 
 uint64_t sl_dtls_messages(const SlDtls *self) { return self->messages; }
-
-size_t sl_dtls_last_words(const SlDtls *self, const uint8_t **record)
-{
-    *record = self->last_words;
-    return self->last_words_len;
-}
 
 SluiceAlert sl_dtls_alert(const SlDtls *self) { return self->alert; }
 

@@ -54,8 +54,8 @@ SlDtls *sl_dtls_new(SluiceConfig *config, SSL_CTX *ctx, SluiceRole role, SluiceT
                     uint32_t generation, const SlPeerIdentity *identity, const SlDtlsSinks *sinks);
 void sl_dtls_free(SlDtls *self);
 
-/* Another place for the messages that come from here on. */
-void sl_dtls_set_inbox(SlDtls *self, SlInbox *inbox);
+/* Other places for what comes from here on. */
+void sl_dtls_set_places(SlDtls *self, SlInbox *inbox, SluicePeerOffer *offer);
 
 /* Who the peer must be, as long as it has not shown its certificate. */
 void sl_dtls_set_identity(SlDtls *self, const SlPeerIdentity *identity);
@@ -111,7 +111,7 @@ void sl_dtls_seal_close(SlDtls *self, SluiceTime now, SlOutput *aside);
 /* A plaintext alert that would end the handshake has come since this was called last. */
 int sl_dtls_take_alert(SlDtls *self, SluiceAlert *alert);
 
-/* The alert that it has written in plaintext, as a record; it is never sent by itself. Returns its length. */
+/* Of a broken one: the alert that it has written in plaintext, as a record; it is never sent by itself. Returns its length. */
 size_t sl_dtls_last_words(const SlDtls *self, const uint8_t **record);
 
 /* The alert of its end, if it has one (the number is not -1). */

@@ -23,7 +23,7 @@ SluiceStatus sl_transport_drop_unexpected(SluiceTransport *self)
 /* Until the ClientHello is whole: how many datagrams that took. */
 static void count_hello(SluiceTransport *self, int place, const uint8_t *data, size_t len)
 {
-    SluicePeerOffer *offer = place == SL_LIVE ? &self->offer : &self->second.offer;
+    SluicePeerOffer *offer = place == SL_LIVE ? &self->offer : self->second.offer;
     SlClientHello hello;
     SlHelloKind kind;
 

@@ -46,6 +46,7 @@ void sl_second_clear(SluiceTransport *self)
     sl_srtp_free(second->srtp);
     self->stats.dropped_unauthentic += second->inbox.held;
     sl_inbox_cleanup(&second->inbox);
+    free(second->offer);
     OPENSSL_free(second->peer_der);
     memset(second, 0, sizeof *second);
     second->deadline = SLUICE_TIME_NEVER;
@@ -57,13 +58,16 @@ SlDtls *sl_second_begin(SluiceTransport *self, SluiceTime now, SluiceRole role)
 {
     SlSecond *second = &self->second;
     SlDtlsSinks sinks = {
-        &self->output, &second->inbox, &self->events, &self->stats, &second->offer, self->id, 0};
+        &self->output, &second->inbox, &self->events, &self->stats, NULL, self->id, 0};
     const SluiceConfig *config = self->config;
     SluiceTime patience = config->handshake_deadline;
 
     if (!sl_attempts_have_evidence(self) && !self->restart.announced)
         sl_attempts_begin(self, now);
     sl_second_clear(self);
+    sinks.offer = second->offer = calloc(1, sizeof *second->offer);
+    if (!second->offer)
+        return NULL;
     sinks.maker = ++self->made;
     sl_inbox_init(&second->inbox, config->max_held, config->max_held_bytes, config->max_messages,
                   config->max_message_bytes);
@@ -104,7 +108,7 @@ static void take_over(SluiceTransport *self)
     SlSecond *second = &self->second;
     SlDtls *live = self->associations[SL_LIVE];
 
-    sl_dtls_set_inbox(live, &self->inbox);
+    sl_dtls_set_places(live, &self->inbox, &self->offer);
     sl_inbox_take_over(&self->inbox, &second->inbox);
     OPENSSL_free(self->peer_der);
     self->peer_der = second->peer_der;
@@ -112,7 +116,7 @@ static void take_over(SluiceTransport *self)
     second->peer_der = NULL;
     self->role = sl_dtls_role(live);
     if (self->role == SLUICE_ROLE_SERVER)
-        self->offer = second->offer;
+        self->offer = *second->offer;
     if (self->restart.announced)
         sl_peer_identity_take(&self->identity, &self->restart.identity);
     sl_dtls_note_parameters(live);

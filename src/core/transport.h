@@ -45,7 +45,7 @@ typedef struct {
     SluiceTime
         live_heard_at; /* while it waits: when something came under the live one's keys, or NEVER */
     SlInbox inbox;     /* what came under its keys before it was verified */
-    SluicePeerOffer offer;
+    SluicePeerOffer *offer; /* made with it */
     uint8_t *peer_der;
     size_t peer_der_len;
 } SlSecond;
