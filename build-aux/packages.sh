@@ -11,7 +11,7 @@ packages_check='
     gobject-introspection libgirepository1.0-dev gir1.2-nice-0.1 gi-docgen
     python3 python3-gi
     libuv1-dev liburiparser-dev libusrsctp-dev libboost-dev
-    openssl gnutls-bin iproute2 nginx-light curl
+    openssl gnutls-bin libgnutls28-dev iproute2 nginx-light curl
     gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad
     gstreamer1.0-nice gir1.2-gstreamer-1.0
 '

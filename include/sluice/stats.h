@@ -87,7 +87,8 @@ typedef struct {
     uint32_t restarts_failed;       /* associations beside a live one that came to nothing */
     uint64_t hellos_beside;         /* ClientHellos of a new association that came to one in its handshake or live */
     uint64_t hellos_beside_dropped; /* of these, dropped unanswered: too many */
-    uint32_t attempts_given_up;     /* handshakes that were begun anew: something forged, or a peer that refuses */
+    uint32_t attempts_given_up;     /* handshakes that broke or stood still before they were finished, and were begun anew:
+                                     * something forged, or a peer that refuses or is refused */
 
     /* limits of the config */
     uint64_t dropped_half_open; /* ClientHellos that would have made one half-open handshake too many */

@@ -153,7 +153,8 @@ SLUICE_API SluiceStatus sluice_transport_set_remote_fingerprints(
  * @self: a transport
  * @rtt: round-trip time of the path, as ICE measured it; 0 takes the word back
  *
- * Makes the first retransmission timeout 2 x @rtt, within 50 ms and 1 s. Counts for flights that follow.
+ * Makes the first retransmission timeout 2 x @rtt, within 50 ms and 1 s. Counts for flights that follow, and for how long
+ * a handshake that something has broken waits before it begins anew and before it believes that.
  *
  * Returns: %SLUICE_OK or %SLUICE_INVALID_ARGUMENT
  */

@@ -198,6 +198,14 @@ static int is_settled(const Foreign *self)
            state == SLUICE_STATE_FAILED;
 }
 
+/* One that is dead may leave its timer as it is. */
+static SluiceTime peer_timer(Foreign *self)
+{
+    SluiceTime due = self->library->next_timeout(self->peer);
+
+    return due < self->handled_at + MS ? self->handled_at + MS : due;
+}
+
 /* Whatever is due now. */
 static void turn(Foreign *self)
 {
@@ -221,8 +229,10 @@ static void turn(Foreign *self)
         (void)sluice_transport_handle_timeout(self->transport, vclock_now());
         drain(self);
     }
-    if (self->library->next_timeout(self->peer) <= vclock_now())
+    if (peer_timer(self) <= vclock_now()) {
+        self->handled_at = vclock_now();
         self->library->handle_timeout(self->peer);
+    }
 }
 
 static SluiceTime earliest(SluiceTime a, SluiceTime b) { return a < b ? a : b; }
@@ -232,7 +242,7 @@ static SluiceTime next_event(Foreign *self)
     SluiceTime due = earliest(link_next(&self->to_us), link_next(&self->to_peer));
 
     due = earliest(due, sluice_transport_next_timeout(self->transport));
-    return earliest(due, self->library->next_timeout(self->peer));
+    return earliest(due, peer_timer(self));
 }
 
 void foreign_run(Foreign *self, SluiceTime duration)

@@ -25,7 +25,10 @@ typedef struct {
     int (*last_alert)(void *peer); /* that it has read; -1: none */
 } ForeignLibrary;
 
-extern const ForeignLibrary foreign_openssl;
+extern const ForeignLibrary foreign_openssl, foreign_sluice;
+#ifdef HAVE_GNUTLS
+extern const ForeignLibrary foreign_gnutls;
+#endif
 
 struct Foreign {
     const ForeignLibrary *library;
@@ -34,7 +37,8 @@ struct Foreign {
     Link to_us, to_peer;
     Rng rng;
     SluiceTime begun;
-    unsigned steps; /* datagrams and timers of the transport */
+    SluiceTime handled_at; /* the peer's timer, last */
+    unsigned steps;        /* datagrams and timers of the transport */
 };
 
 /* The transport knows the peer's fingerprint, its path is validated, it has been started as @role. */

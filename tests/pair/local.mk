@@ -28,6 +28,7 @@ pair_tests += \
 	tests/pair/test-fan-out \
 	tests/pair/test-fingerprints \
 	tests/pair/test-flood \
+	tests/pair/test-foreign-attempts \
 	tests/pair/test-forged-alerts \
 	tests/pair/test-forged-records \
 	tests/pair/test-forged-storm \
@@ -78,6 +79,7 @@ support_sources += \
 	tests/pair/cutting.h \
 	tests/pair/foreign.c \
 	tests/pair/foreign.h \
+	tests/pair/foreign-sluice.c \
 	tests/pair/forged.c \
 	tests/pair/forged.h \
 	tests/pair/restarts.c \
@@ -87,6 +89,15 @@ support_sources += \
 
 check_PROGRAMS += tests/pair/simulate
 endif
+
+tests_pair_test_foreign_attempts_SOURCES = tests/pair/test-foreign-attempts.c
+tests_pair_test_foreign_attempts_LDADD = $(LDADD)
+if HAVE_GNUTLS
+tests_pair_test_foreign_attempts_SOURCES += tests/pair/foreign-gnutls.c
+tests_pair_test_foreign_attempts_CPPFLAGS = $(AM_CPPFLAGS) $(GNUTLS_CFLAGS) -DHAVE_GNUTLS=1
+tests_pair_test_foreign_attempts_LDADD += $(GNUTLS_LIBS)
+endif
+EXTRA_DIST += tests/pair/foreign-gnutls.c
 
 tests_pair_simulate_SOURCES = \
 	tests/pair/simulate-api-media.c \
