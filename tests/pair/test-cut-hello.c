@@ -4,6 +4,7 @@
  * nothing, so no timer of it ran, and it counted as a handshake under way for good: one forged datagram of 60 bytes before the
  * honest ClientHello, and that was refused until the deadline (RFC 6347 section 4.2.8; SPF-04). */
 
+#include "forged.h"
 #include "restarts.h"
 
 /* Of a message that is @length long there are @len bytes. */
@@ -102,11 +103,93 @@ static void test_of_the_client(void **state)
     }
 }
 
+/* Bytes @from to @to of the message in a record of its own. */
+static size_t part_of(const uint8_t *hello, size_t from, size_t to, uint8_t *out)
+{
+    memcpy(out, hello, 25);
+    out[11] = (uint8_t)((12 + to - from) >> 8);
+    out[12] = (uint8_t)(12 + to - from);
+    out[20] = (uint8_t)(from >> 8);
+    out[21] = (uint8_t)from;
+    out[23] = (uint8_t)((to - from) >> 8);
+    out[24] = (uint8_t)(to - from);
+    memcpy(out + 25, hello + 25 + from, to - from);
+    return 25 + to - from;
+}
+
+/* A ClientHello with a cookie in two parts, the later one first. */
+static int split_and_swap(void *context, uint64_t number, SluiceTime now, uint8_t *data, size_t len)
+{
+    uint8_t part[1500];
+    Pair *pair = context;
+
+    (void)number;
+    if (data[0] != 22 || data[13] != 1 || data[18] != 1)
+        return 1;
+    inject_bytes(pair, SERVER, now + 10 * MS, part, part_of(data, 90, len - 25, part));
+    inject_bytes(pair, SERVER, now + 11 * MS, part, part_of(data, 0, 90, part));
+    return 0;
+}
+
+/* They wait for the head, also at a server that has a live association (RFC 6347 section 4.2.3). */
+static void test_parts_that_overtake(void **state)
+{
+    (void)state;
+    for (int live = 0; live < 2; live++) {
+        SluiceConfig *a = new_config(CLIENT), *b = new_config(SERVER);
+        Pair pair;
+
+        sluice_config_set_allow_unvalidated(a, 1);
+        sluice_config_set_allow_unvalidated(b, 1);
+        open_with(&pair, a, b);
+        pair_know(&pair, CLIENT);
+        pair_know(&pair, SERVER);
+        pair_start(&pair, SERVER, SLUICE_ROLE_SERVER);
+        if (live) {
+            pair_start(&pair, CLIENT, SLUICE_ROLE_CLIENT);
+            assert_true(pair_run_until(&pair, pair_both_connected, vclock_now() + SECOND));
+            pair_reboot(&pair, CLIENT);
+        }
+        pair.end[CLIENT].link.filter = split_and_swap;
+        pair.end[CLIENT].link.filter_context = &pair;
+        pair_start(&pair, CLIENT, SLUICE_ROLE_CLIENT);
+        assert_true(pair_run_until(&pair, pair_both_connected, vclock_now() + 100 * MS));
+        assert_status(pair_send_data(&pair, CLIENT, "here", 4), SLUICE_OK);
+        pair_run(&pair, 20 * MS);
+        assert_int_equal(pair_stats(&pair, CLIENT).retransmissions, 0);
+        assert_talks(&pair);
+        pair_close(&pair);
+    }
+}
+
+/* Who has given DTLS up hears nobody any more. */
+static void test_after_the_end_of_dtls(void **state)
+{
+    uint8_t hello[1500];
+    size_t len = strange_hello(CLIENT, hello);
+    SluiceKind kind;
+    Pair pair;
+
+    (void)state;
+    open_connected(&pair);
+    assert_status(sluice_transport_end_dtls(pair.end[SERVER].transport, vclock_now()), SLUICE_OK);
+    for (int i = 0; i < 2; i++) {
+        assert_status(
+            sluice_transport_receive(pair.end[SERVER].transport, vclock_now(), hello, &len, &kind),
+            SLUICE_DROPPED_UNEXPECTED);
+        pair_run(&pair, 31 * SECOND); /* at the latest then it is freed */
+    }
+    assert_int_equal(pair_stats(&pair, SERVER).hello_verify_requests, 0);
+    pair_close(&pair);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_of_a_stranger),
         cmocka_unit_test(test_of_the_client),
+        cmocka_unit_test(test_parts_that_overtake),
+        cmocka_unit_test(test_after_the_end_of_dtls),
     };
 
     return cmocka_run_group_tests(tests, NULL, free_certificates);

@@ -4,7 +4,7 @@
  * cannot go on says so (RES-06). Each run fails one more allocation than the last; the first run in
  * which none is left ends the loop. */
 
-#include "common.h"
+#include "restarts.h"
 
 #include <sluice/media.h>
 
@@ -30,15 +30,23 @@ static AllocCount in_use(void)
     return alloc_count();
 }
 
+/* What fails next, counted from where a body says begin_failing(). */
+static uint64_t failing;
+static int failing_forever;
+
+static void begin_failing(void) { alloc_fail_at(failing, failing_forever); }
+
 /* Runs @body with allocation @n failing. 1 if one has failed. */
 static int fail_one(void (*body)(void), uint64_t n, int forever, AllocCount *after)
 {
     int failed;
 
-    alloc_fail_at(n, forever);
+    failing = n;
+    failing_forever = forever;
     body();
     failed = alloc_has_failed();
     alloc_fail_at(0, 0);
+    failing = 0;
     *after = in_use();
     return failed;
 }
@@ -72,6 +80,7 @@ static void fail_each(void (*body)(void), int forever)
 }
 
 static SluiceConfig *configs[2];
+static SluiceFingerprint fingerprints[2];
 
 /* What follows needs memory for SSRCs alone: it works, or says why not, and what was sealed is sealed. */
 static void use_ssrcs(Pair *pair, int end)
@@ -121,6 +130,7 @@ static void connect_and_talk(void)
     const LinkSettings settings = {.delay = 10 * MS};
     Pair pair;
 
+    begin_failing();
     pair_open(&pair, configs[0], configs[1], &settings, 1);
     if (pair.end[0].transport && pair.end[1].transport) {
         pair_start_both(&pair);
@@ -151,6 +161,52 @@ static void connect_and_talk(void)
     pair_close(&pair);
 }
 
+/* A restart of a call that runs: it comes to be, or to nothing, and the call goes on. Announced at the server, too, or a
+ * peer that comes back by itself. */
+static void restart_one(int announced)
+{
+    const LinkSettings settings = {.delay = 10 * MS};
+    SluiceTransport *server;
+    Pair pair;
+
+    pair_open(&pair, configs[0], configs[1], &settings, 1);
+    server = pair.end[SERVER].transport;
+    connect_within(&pair, SECOND);
+    if (!announced)
+        pair_reboot(&pair, CLIENT);
+    begin_failing();
+    if (announced) {
+        (void)sluice_transport_restart(server, vclock_now(), SLUICE_ROLE_SERVER,
+                                       &fingerprints[CLIENT], 1);
+        (void)sluice_transport_restart(pair.end[CLIENT].transport, vclock_now(), SLUICE_ROLE_CLIENT,
+                                       &fingerprints[SERVER], 1);
+        pair_drain(&pair, CLIENT);
+    } else {
+        (void)pair_start(&pair, CLIENT, SLUICE_ROLE_CLIENT);
+    }
+    for (int i = 0; i < 20; i++) {
+        (void)pair_send_media(&pair, CLIENT, SLUICE_KIND_RTP, 1, (uint16_t)i, 1, 100);
+        pair_run(&pair, 50 * MS);
+    }
+    pair_run(&pair, 40 * SECOND);
+    assert_false(pair.spun);
+    assert_int_equal(server, pair.end[SERVER].transport);
+    for (int end = announced ? CLIENT : SERVER; end <= SERVER; end++)
+        if (pair_state(&pair, end) == SLUICE_STATE_CLOSED)
+            assert_false(announced); /* a new peer, verified, that ran out and has said farewell */
+        else if (pair_state(&pair, end) == SLUICE_STATE_FAILED)
+            assert_reason(&pair, end, SLUICE_END_NO_MEMORY); /* OpenSSL's, for the live one */
+        else
+            assert_state(&pair, end, SLUICE_STATE_CONNECTED);
+    for (int end = 0; end < 2; end++)
+        assert_int_equal(sluice_transport_next_timeout(pair.end[end].transport), SLUICE_TIME_NEVER);
+    pair_close(&pair);
+}
+
+static void restart_announced(void) { restart_one(1); }
+
+static void restart_by_itself(void) { restart_one(0); }
+
 static int make_configs(void **state)
 {
     (void)state;
@@ -158,6 +214,7 @@ static int make_configs(void **state)
         SluiceTransport *transport;
 
         configs[side] = new_config(side);
+        fingerprints[side] = fingerprint_of(certificate_of(side), SLUICE_HASH_SHA256);
         transport = sluice_transport_new(configs[side]); /* freezes it */
         assert_non_null(transport);
         sluice_transport_free(transport);
@@ -185,6 +242,19 @@ static void test_connection_with_no_memory_from_there_on(void **state)
     fail_each(connect_and_talk, 1);
 }
 
+static void test_restart(void **state)
+{
+    (void)state;
+    fail_each(restart_announced, 0);
+    fail_each(restart_by_itself, 0);
+}
+
+static void test_restart_with_no_memory_from_there_on(void **state)
+{
+    (void)state;
+    fail_each(restart_announced, 1);
+}
+
 /* A certificate and its config, made and used once. */
 static void make_config(void)
 {
@@ -192,6 +262,7 @@ static void make_config(void)
     SluiceConfig *config;
     SluiceTransport *transport;
 
+    begin_failing();
     if (sluice_certificate_generate(SLUICE_KEY_ECDSA_P256, &certificate) != SLUICE_OK)
         assert_null(certificate);
     config = sluice_config_new(certificate);
@@ -204,8 +275,10 @@ static void make_config(void)
 /* The certificate is the config's own affair. */
 static void make_config_alone(void)
 {
-    SluiceConfig *config = sluice_config_new(NULL);
+    SluiceConfig *config;
 
+    begin_failing();
+    config = sluice_config_new(NULL);
     assert_true(!config || sluice_config_get_certificate(config) != NULL);
     sluice_config_unref(config);
 }
@@ -234,6 +307,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_connection, make_configs, free_configs),
         cmocka_unit_test_setup_teardown(test_connection_with_no_memory_from_there_on, make_configs,
+                                        free_configs),
+        cmocka_unit_test_setup_teardown(test_restart, make_configs, free_configs),
+        cmocka_unit_test_setup_teardown(test_restart_with_no_memory_from_there_on, make_configs,
                                         free_configs),
         cmocka_unit_test(test_config_alone),
         cmocka_unit_test(test_config),
