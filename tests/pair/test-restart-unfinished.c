@@ -5,8 +5,6 @@
 
 #include "restarts.h"
 
-static const LinkSettings path = {.delay = 10 * MS};
-
 static SluiceStatus restart(Pair *pair, int end, SluiceRole role, int known)
 {
     SluiceFingerprint peer = fingerprint_of(certificate_of(!end), SLUICE_HASH_SHA256);
@@ -26,7 +24,7 @@ static void assert_never_failed(const Pair *pair)
 /* Both validated and known, neither is started. */
 static void open_unstarted(Pair *pair)
 {
-    pair_open(pair, new_config(CLIENT), new_config(SERVER), &path, 1);
+    open_default(pair);
     for (int end = 0; end < 2; end++) {
         sluice_transport_set_path_validated(pair->end[end].transport, vclock_now(), 1);
         assert_status(pair_know(pair, end), SLUICE_OK);
