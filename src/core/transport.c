@@ -331,8 +331,10 @@ SluiceStatus sluice_transport_start(SluiceTransport *self, SluiceTime now, Sluic
     if (self->role_named || (role == SLUICE_ROLE_AUTO && self->state != SLUICE_STATE_NEW))
         return SLUICE_INVALID_STATE;
     if (self->role != SLUICE_ROLE_AUTO) {
+        int known = self->role == role;
+
         status = name_taken_role(self, now, role);
-        if (status != SLUICE_OK || role == SLUICE_ROLE_SERVER)
+        if (status != SLUICE_OK || known || role == SLUICE_ROLE_SERVER)
             return status;
     } else if (role == SLUICE_ROLE_AUTO) {
         sl_transport_enter(self, now, SL_INPUT_START_AUTO);

@@ -59,6 +59,41 @@ static void test_announced_when_finished_fingerprint_later(void **state)
         }
 }
 
+/* Bug: a handshake began over the live association, which leaked, and the two ends had different keys. Mechanism: the role was
+ * taken by itself, a restart made it the other one, and start() named that: nothing had changed, and a client was begun. */
+static void test_role_is_named_after_a_restart(void **state)
+{
+    Pair pair;
+
+    (void)state;
+    open_default(&pair);
+    for (int end = 0; end < 2; end++) {
+        sluice_transport_set_path_validated(pair.end[end].transport, vclock_now(), 1);
+        pair_know(&pair, end);
+    }
+    pair_start(&pair, SERVER, SLUICE_ROLE_AUTO);
+    pair_start(&pair, CLIENT, SLUICE_ROLE_CLIENT);
+    run_to_generations(&pair, 1, 1, 2 * SECOND);
+    assert_status(announce(&pair, SERVER, SLUICE_ROLE_CLIENT), SLUICE_OK);
+    assert_status(announce(&pair, CLIENT, SLUICE_ROLE_SERVER), SLUICE_OK);
+    run_to_generations(&pair, 2, 2, 2 * SECOND);
+    pair_run(&pair, 10 * SECOND);
+    assert_int_equal(pair_stats(&pair, SERVER).dtls_role, SLUICE_ROLE_CLIENT);
+    assert_status(
+        sluice_transport_start(pair.end[SERVER].transport, vclock_now(), SLUICE_ROLE_CLIENT),
+        SLUICE_OK);
+    assert_int_equal(sluice_transport_next_timeout(pair.end[SERVER].transport), SLUICE_TIME_NEVER);
+    pair_run(&pair, 2 * SECOND);
+    run_to_generations(&pair, 2, 2, SECOND);
+    assert_same_keys(&pair);
+    assert_talks(&pair);
+    /* It is named now: the other one is refused. */
+    assert_status(
+        sluice_transport_start(pair.end[SERVER].transport, vclock_now(), SLUICE_ROLE_SERVER),
+        SLUICE_INVALID_STATE);
+    pair_close(&pair);
+}
+
 /* Bug: two associations of a transport both had generation 1, and media of the second was told under 2. Mechanism: the
  * client came back while the server knew no fingerprint, so that the new association was numbered before the first had
  * keys; then the fingerprint came. */
@@ -216,6 +251,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_announced_when_finished_fingerprint_later),
+        cmocka_unit_test(test_role_is_named_after_a_restart),
         cmocka_unit_test(test_second_begins_before_the_first_is_verified),
         cmocka_unit_test(test_refused_by_the_client),
         cmocka_unit_test(test_closed_by_the_client),
