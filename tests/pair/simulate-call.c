@@ -29,6 +29,7 @@ typedef struct {
     unsigned early[2]; /* the same for data that came before the handshake was finished */
     int muddied[2];    /* damaged DTLS came before that */
     int batches[2];
+    uint32_t generation[2]; /* under which this end has sent its first batch */
 } Call;
 
 __attribute__((format(printf, 2, 3))) static void wrong(CallResult *result, const char *format, ...)
@@ -93,6 +94,8 @@ static void send_batch(Call *call, int from)
 {
     unsigned first = (unsigned)call->batches[from]++ * BATCH;
 
+    if (first == 0)
+        call->generation[from] = pair_stats(&call->pair, from).generation;
     for (unsigned tag = first; tag < first + BATCH; tag++)
         send_one(call, from, tag);
 }
@@ -115,14 +118,26 @@ static void note_arrival(Pair *pair, int to, const LinkDatagram *datagram, Sluic
         call->early[to] |= bit;
 }
 
+/* Who is asked to begin anew, by the peer or in its name, may do so when the peer is connected already. */
+static int has_given_up(const Call *call, int end)
+{
+    return pair_stats(&call->pair, end).attempts_given_up > 0;
+}
+
 /* What @to must have got. Not data that overtook the handshake when damaged DTLS did, too: before
  * the keys a record of the coming epoch is kept under its number, so a damaged copy takes the place
- * of the good one. */
+ * of the good one. And not what came under the keys of an attempt that this end gave up before it had them. */
 static unsigned required(const Call *call, int to)
 {
+    unsigned required = call->arrived[to];
+
     if (call->faults.out_of_memory)
         return 0;
-    return call->arrived[to] & ~(call->muddied[to] ? call->early[to] : 0);
+    if (call->muddied[to])
+        required &= ~call->early[to];
+    if (has_given_up(call, to) && pair_stats(&call->pair, !to).generation != call->generation[!to])
+        required &= ~((1u << BATCH) - 1);
+    return required;
 }
 
 /* 1 if both ends were connected in time. */
@@ -207,27 +222,33 @@ static void check_messages(Call *call, int to)
               call->arrived[to]);
 }
 
-static void check_keys(Call *call)
+static int get_keys(Call *call, int end, SluiceSrtpKeys *keys, uint8_t exported[32])
 {
-    SluiceTransport *a = call->pair.end[0].transport, *b = call->pair.end[1].transport;
-    SluiceSrtpKeys of_a, of_b;
-    uint8_t export_a[32], export_b[32];
+    SluiceTransport *transport = call->pair.end[end].transport;
 
-    if (sluice_transport_get_srtp_keys(a, &of_a) != SLUICE_OK ||
-        sluice_transport_get_srtp_keys(b, &of_b) != SLUICE_OK ||
-        sluice_transport_export(a, "EXPORTER-simulate", NULL, 0, export_a, 32) != SLUICE_OK ||
-        sluice_transport_export(b, "EXPORTER-simulate", NULL, 0, export_b, 32) != SLUICE_OK) {
-        wrong(call->result, "connected, but no keys");
-        return;
-    }
-    if (of_a.profile != of_b.profile || memcmp(export_a, export_b, 32) != 0 ||
-        memcmp(of_a.local_key, of_b.remote_key, of_a.key_len) != 0 ||
-        memcmp(of_a.remote_key, of_b.local_key, of_a.key_len) != 0 ||
-        memcmp(of_a.local_salt, of_b.remote_salt, of_a.salt_len) != 0 ||
-        memcmp(of_a.remote_salt, of_b.local_salt, of_a.salt_len) != 0)
-        wrong(call->result, "the keys of the ends differ");
-    OPENSSL_cleanse(&of_a, sizeof of_a);
-    OPENSSL_cleanse(&of_b, sizeof of_b);
+    if (sluice_transport_get_srtp_keys(transport, keys) == SLUICE_OK &&
+        sluice_transport_export(transport, "EXPORTER-simulate", NULL, 0, exported, 32) == SLUICE_OK)
+        return 1;
+    wrong(call->result, "connected, but no keys");
+    return 0;
+}
+
+static int have_same_keys(Call *call)
+{
+    SluiceSrtpKeys a, b;
+    uint8_t export_a[32], export_b[32];
+    int same;
+
+    if (!get_keys(call, 0, &a, export_a) || !get_keys(call, 1, &b, export_b))
+        return 0;
+    same = a.profile == b.profile && memcmp(export_a, export_b, 32) == 0 &&
+           memcmp(a.local_key, b.remote_key, a.key_len) == 0 &&
+           memcmp(a.remote_key, b.local_key, a.key_len) == 0 &&
+           memcmp(a.local_salt, b.remote_salt, a.salt_len) == 0 &&
+           memcmp(a.remote_salt, b.local_salt, a.salt_len) == 0;
+    OPENSSL_cleanse(&a, sizeof a);
+    OPENSSL_cleanse(&b, sizeof b);
+    return same;
 }
 
 /* Lets everything arrive; nothing may be left that waits for a timer. */
@@ -246,8 +267,25 @@ static void settle(Call *call, const char *when)
             wrong(call->result, "end %d has a timer %s", end, when);
 }
 
+static void check_keys(Call *call)
+{
+    int same;
+
+    if (call->faults.out_of_memory)
+        return;
+    same = have_same_keys(call);
+    /* One end may have two associations: it needs a while, or a word of its peer, to know which is meant. */
+    if (!same && (has_given_up(call, 0) || has_given_up(call, 1))) {
+        settle(call, "when both are connected");
+        same = have_same_keys(call);
+    }
+    if (!same)
+        wrong(call->result, "the keys of the ends differ");
+}
+
 static void talk(Call *call)
 {
+    check_keys(call);
     for (int end = 0; end < 2; end++)
         while (call->batches[end] < BATCHES)
             send_batch(call, end);
@@ -322,8 +360,6 @@ static void run(Call *call)
                 result->connect = took;
         }
         result->datagrams = handshake_datagrams(pair, 0) + handshake_datagrams(pair, 1);
-        if (!call->faults.out_of_memory)
-            check_keys(call);
         talk(call);
     } else {
         judge_unconnected(call);
