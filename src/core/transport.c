@@ -56,6 +56,9 @@ void sl_transport_drop_association(SluiceTransport *self, int place)
     if (!association)
         return;
     sl_output_drop_of(&self->output, SL_OUTPUT_FLIGHT, sl_dtls_maker(association));
+    /* What it has brought waits to be verified, and must not be taken for the next one's. */
+    if (place == SL_LIVE && !sl_transport_is_verified(self))
+        sl_inbox_drop_data(&self->inbox);
     sl_dtls_free(association);
     self->associations[place] = NULL;
 }
