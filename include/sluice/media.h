@@ -66,6 +66,18 @@ SLUICE_API size_t sluice_transport_receive_batch(SluiceTransport *self, SluiceTi
                                                  SluicePacket *packets, size_t n);
 
 /**
+ * sluice_transport_expect: (skip)
+ * @self: (nullable): a transport
+ * @direction: %SLUICE_RECEIVED: datagrams for it are there (the thread that owns it); %SLUICE_SENT_OUT: packets are about to
+ *   be protected (any thread)
+ *
+ * A hint, for programs with hundreds of transports: a call for this one follows soon, and what it needs is fetched from
+ * memory meanwhile. Where many datagrams come at once (recvmmsg()), find the transports of some thirty of them and expect
+ * each, then receive each: among ten thousand a packet costs a fifth less. It changes nothing but the time.
+ */
+SLUICE_API void sluice_transport_expect(SluiceTransport *self, SluiceDirection direction);
+
+/**
  * SluiceFanOut: (skip)
  * @transport: who gets a copy
  * @ssrc: the SSRC that the copy has

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #define LINE 64
+#define LINES_OF_KEY 12
 
 void *sl_near_alloc(size_t size)
 {
@@ -27,4 +28,16 @@ void sl_near_free(void *pointer)
         return;
     memcpy(&block, (uint8_t *)pointer - sizeof block, sizeof block);
     free(block);
+}
+
+void sl_near_expect(const SlNear *self)
+{
+    const char *context = sl_near_get(&self->context);
+
+    sl_near_ask(self);
+    __builtin_prefetch((const char *)sl_near_get(&self->session) + LINE);
+    __builtin_prefetch((const char *)sl_near_get(&self->cipher) + LINE);
+    __builtin_prefetch((const char *)sl_near_get(&self->mac) + LINE);
+    for (size_t i = 1; i < LINES_OF_KEY; i++)
+        __builtin_prefetch(context + i * LINE);
 }

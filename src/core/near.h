@@ -20,14 +20,29 @@ static inline void sl_near_init(SlNear *self, const void *any)
     *self = (SlNear){any, any, any, any, any};
 }
 
+/* Relaxed: any thread may ask while another one notes. */
+static inline const void *sl_near_get(const void *const *place)
+{
+    return __atomic_load_n(place, __ATOMIC_RELAXED);
+}
+
+static inline void sl_near_set(const void **place, const void *where)
+{
+    __atomic_store_n(place, where, __ATOMIC_RELAXED);
+}
+
 static inline void sl_near_ask(const SlNear *self)
 {
-    __builtin_prefetch(self->ssrc);
-    __builtin_prefetch(self->session);
-    __builtin_prefetch(self->cipher);
-    __builtin_prefetch(self->context);
-    __builtin_prefetch(self->mac);
+    __builtin_prefetch(sl_near_get(&self->ssrc));
+    __builtin_prefetch(sl_near_get(&self->session));
+    __builtin_prefetch(sl_near_get(&self->cipher));
+    __builtin_prefetch(sl_near_get(&self->context));
+    __builtin_prefetch(sl_near_get(&self->mac));
 }
+
+/* For a packet that is not the next: then there is time for more than the first line of each. What OpenSSL has of a key
+ * is allocated behind its context, more often than not. */
+void sl_near_expect(const SlNear *self);
 
 /* A packet in so many tells where they are, as they hardly ever change: the second is the first to know. */
 static inline int sl_near_is_due(unsigned long long packets) { return packets % 16 == 1; }

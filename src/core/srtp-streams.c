@@ -80,9 +80,9 @@ void sl_srtp_streams_get_near(const SlSrtpStreams *self, SlNear *near)
     if (!entry || !entry->streamed)
         return;
     ours = &self->sessions.list[entry->session].places;
-    near->ssrc = entry;
-    near->session = entry->srtp;
-    near->cipher = ours->cipher ? ours->cipher : entry;
-    near->context = ours->context ? ours->context : entry;
-    near->mac = ours->mac ? ours->mac : near->cipher;
+    sl_near_set(&near->ssrc, entry);
+    sl_near_set(&near->session, entry->srtp);
+    sl_near_set(&near->cipher, ours->cipher ? ours->cipher : entry);
+    sl_near_set(&near->context, ours->context ? ours->context : entry);
+    sl_near_set(&near->mac, ours->mac ? ours->mac : entry);
 }

@@ -91,6 +91,33 @@ size_t sluice_transport_receive_batch(SluiceTransport *self, SluiceTime now, Slu
     return n;
 }
 
+/* -- what comes next ----------------------------------------------------------------------------------------- */
+
+/* Among thousands of transports the one to come is in no cache. Nothing of it is read here but where its things are. */
+
+/* Its lock, keys and figures. */
+static void ask_for_sender(const SluiceTransport *self)
+{
+    __builtin_prefetch(&self->send_lock, 1);
+    __builtin_prefetch(&self->ended, 1);
+}
+
+void sluice_transport_expect(SluiceTransport *self, SluiceDirection direction)
+{
+    if (!self)
+        return;
+    if (direction == SLUICE_SENT_OUT) {
+        ask_for_sender(self);
+        sl_near_expect(&self->near_out);
+        return;
+    }
+    __builtin_prefetch(self->srtp);
+    __builtin_prefetch(&self->stats, 1);
+    __builtin_prefetch((const char *)&self->stats + 64, 1);
+    __builtin_prefetch(&self->second);
+    sl_near_expect(&self->near);
+}
+
 /* -- fan-out ------------------------------------------------------------------------------------------------ */
 
 static void put_16(uint8_t *p, uint16_t value)
@@ -142,16 +169,6 @@ static int fill(SluiceFanOut *output, const Header *header, const uint8_t *packe
     return output->status == SLUICE_OK;
 }
 
-/* Among thousands of transports the one to come is in no cache: its lock, keys and figures are asked for while two
- * packets are sealed. Nothing of it is read here. */
-static void expect(const SluiceFanOut *output)
-{
-    if (!output->transport)
-        return;
-    __builtin_prefetch(&output->transport->send_lock, 1);
-    __builtin_prefetch(&output->transport->ended, 1);
-}
-
 static void refuse(SluiceFanOut *output)
 {
     output->status = SLUICE_INVALID_ARGUMENT;
@@ -175,8 +192,8 @@ size_t sluice_fan_out(const uint8_t *packet, size_t len, SluiceFanOut *outputs, 
     for (size_t i = 0; i < n; i++) {
         SluiceFanOut *output = &outputs[i];
 
-        if (i + 2 < n)
-            expect(&outputs[i + 2]);
+        if (i + 2 < n && outputs[i + 2].transport)
+            ask_for_sender(outputs[i + 2].transport);
         if (!is_rtp || !output_fits(output)) {
             refuse(output);
             continue;

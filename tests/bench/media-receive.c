@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
-/* Y1, Y1b: a datagram from its 5-tuple to one byte of its payload, against srtp_unprotect() alone on the same keys.
+/* Y1, Y1b: a datagram from its 5-tuple to one byte of its payload, against srtp_unprotect() alone on the same keys; one by
+ * one, and with sluice_transport_expect() for as many as recvmmsg() may bring at once.
  * Y2: srtp_unprotect() on the ciphers that libsluice puts in, against the same cryptography alone.
  *
  * Every contender opens the same packets. They are made beforehand, and copied to where they are opened just before the
@@ -14,6 +15,7 @@
 #include <string.h>
 
 #define SESSIONS 10000
+#define AT_ONCE 32 /* datagrams, as recvmmsg() brings them */
 /* Packets between two looks at the clock; of the largest they fit in a cache of the second level. */
 #define CHUNK 128
 #define LOCAL_ADDRESS 0x0a000001u
@@ -173,20 +175,39 @@ static void deliver(const uint8_t *packet, size_t len) { bytes_read += packet[le
 /* volatile: a callback is called, not inlined */
 static void (*volatile callback)(const uint8_t *packet, size_t len) = deliver;
 
+static void receive_one(SluiceTransport *transport, SluiceTime now, Chunk *chunk, size_t i)
+{
+    uint8_t *slot = chunk->slots + i * SLOT;
+    size_t len = chunk->lens[i];
+    SluiceKind kind;
+
+    if (sluice_transport_receive(transport, now, slot, &len, &kind) != SLUICE_OK ||
+        kind != SLUICE_KIND_RTP)
+        die("a packet was not delivered");
+    callback(slot, len);
+}
+
 static void receive_all(World *world, Chunk *chunk)
 {
     SluiceTime now = call_now();
 
-    for (size_t i = 0; i < CHUNK; i++) {
-        SluiceTransport *transport = find(world->places, &chunk->from[i])->transport;
-        uint8_t *slot = chunk->slots + i * SLOT;
-        size_t len = chunk->lens[i];
-        SluiceKind kind;
+    for (size_t i = 0; i < CHUNK; i++)
+        receive_one(find(world->places, &chunk->from[i])->transport, now, chunk, i);
+}
 
-        if (sluice_transport_receive(transport, now, slot, &len, &kind) != SLUICE_OK ||
-            kind != SLUICE_KIND_RTP)
-            die("a packet was not delivered");
-        callback(slot, len);
+/* The same, each transport being expected. */
+static void receive_expected(World *world, Chunk *chunk)
+{
+    SluiceTransport *transports[AT_ONCE];
+    SluiceTime now = call_now();
+
+    for (size_t i = 0; i < CHUNK; i += AT_ONCE) {
+        for (size_t j = 0; j < AT_ONCE; j++) {
+            transports[j] = find(world->places, &chunk->from[i + j])->transport;
+            sluice_transport_expect(transports[j], SLUICE_RECEIVED);
+        }
+        for (size_t j = 0; j < AT_ONCE; j++)
+            receive_one(transports[j], now, chunk, i + j);
     }
 }
 
@@ -208,7 +229,6 @@ static void limit_all(World *world, Chunk *chunk)
 }
 
 typedef void (*Run)(World *world, Chunk *chunk);
-static const Run runs[] = {receive_all, unprotect_all, limit_all};
 enum { OURS, BARE, LIMIT, CONTENDERS };
 
 /* Nanoseconds a packet. */
@@ -222,8 +242,11 @@ static double time_one(Run run, World *world, Chunk *chunk)
     return (seconds_of_thread() - start) * 1e9 / CHUNK;
 }
 
-static void compare(World *world, size_t sessions, size_t payload, size_t rounds, unsigned percent)
+/* @expected: the transports are. */
+static void compare(World *world, size_t sessions, int expected, size_t payload, size_t rounds,
+                    unsigned percent)
 {
+    const Run runs[] = {expected ? receive_expected : receive_all, unprotect_all, limit_all};
     static double figures[CONTENDERS][ROUNDS_MAX];
     int contenders = sessions == 1 ? CONTENDERS : LIMIT;
     size_t chunks = (100 * (size_t)percent + CHUNK - 1) / CHUNK;
@@ -242,8 +265,8 @@ static void compare(World *world, size_t sessions, size_t payload, size_t rounds
                     figures[who][i - 1] += ns / (double)chunks;
             }
         }
-    snprintf(text, sizeof text, "%s %zu B, %zu session%s", world->profile->name, payload, sessions,
-             sessions == 1 ? "" : "s");
+    snprintf(text, sizeof text, "%s %zu B, %zu session%s%s", world->profile->name, payload,
+             sessions, sessions == 1 ? "" : "s", expected ? ", expected" : "");
     report_costs(sessions == 1 ? "Y1" : "Y1b", text, "ns", figures[OURS], figures[BARE], rounds);
     if (sessions == 1) {
         snprintf(text, sizeof text, "%s %zu B", world->profile->name, payload);
@@ -269,7 +292,8 @@ int main(int argc, char **argv)
         world_open(&world, profiles[i]);
         for (size_t j = 0; j < 2; j++)
             for (size_t k = 0; k < sizeof sessions / sizeof *sessions; k++)
-                compare(&world, sessions[k], payloads[j], rounds, percent);
+                for (int expected = 0; expected < (sessions[k] < 1000 ? 1 : 2); expected++)
+                    compare(&world, sessions[k], expected, payloads[j], rounds, percent);
         world_close(&world);
     }
     return 0;

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #define CHUNK 128
+#define AT_ONCE 32
 
 typedef struct {
     const Profile *profile;
@@ -72,6 +73,13 @@ static void write_plain(World *self)
     }
 }
 
+/* As many as one sendmmsg() may take. */
+static void expect(const World *self, size_t first)
+{
+    for (size_t i = first; i < first + AT_ONCE; i++)
+        sluice_transport_expect(self->transports[2 * self->which[i] + CLIENT], SLUICE_SENT_OUT);
+}
+
 static void run_ours(World *self)
 {
     SluiceTime now = call_now();
@@ -81,6 +89,8 @@ static void run_ours(World *self)
         uint8_t *slot = self->slots + i * SLOT;
         SluiceKind kind = SLUICE_KIND_RTP;
 
+        if (i % AT_ONCE == 0 && self->what->sessions > 1)
+            expect(self, i);
         require_ok(sluice_transport_protect(ends[CLIENT], kind, slot, &self->lens[i], SLOT),
                    "protect");
         if (self->what->both)

@@ -395,8 +395,10 @@ static void test_no_allocation(void **state)
         memset(&batch, 0, sizeof batch);
         for (uint16_t i = 0; i < N; i++)
             add_media(&batch, SLUICE_KIND_RTP, (uint16_t)(round * N + i + 1));
+        sluice_transport_expect(pair.end[CLIENT].transport, SLUICE_SENT_OUT);
         assert_int_equal(
             sluice_transport_protect_batch(pair.end[CLIENT].transport, batch.packets, batch.n), N);
+        sluice_transport_expect(pair.end[SERVER].transport, SLUICE_RECEIVED);
         assert_int_equal(sluice_transport_receive_batch(pair.end[SERVER].transport, vclock_now(),
                                                         batch.packets, batch.n),
                          N);
@@ -404,6 +406,34 @@ static void test_no_allocation(void **state)
             assert_status(batch.packets[i].status, SLUICE_OK);
     }
     assert_int_equal(alloc_count().own_calls - before, 0);
+    pair_close(&pair);
+}
+
+/* A hint that comes to nothing, at any time. */
+static void test_expect_in_vain(void **state)
+{
+    SluiceStats before, after;
+    Pair pair;
+
+    (void)state;
+    sluice_transport_expect(NULL, SLUICE_RECEIVED);
+    sluice_transport_expect(NULL, SLUICE_SENT_OUT);
+    open_default(&pair);
+    for (int stage = 0; stage < 4; stage++) {
+        for (int end = 0; end < 2; end++) {
+            before = pair_stats(&pair, end);
+            sluice_transport_expect(pair.end[end].transport, SLUICE_RECEIVED);
+            sluice_transport_expect(pair.end[end].transport, SLUICE_SENT_OUT);
+            after = pair_stats(&pair, end);
+            assert_memory_equal(&before, &after, sizeof before);
+        }
+        if (stage == 0)
+            connect_within(&pair, 100 * MS);
+        else if (stage == 1)
+            assert_talks(&pair);
+        else
+            sluice_transport_close(pair.end[CLIENT].transport, vclock_now());
+    }
     pair_close(&pair);
 }
 
@@ -438,10 +468,10 @@ static void test_misuse(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_protect),    cmocka_unit_test(test_protect_without_keys),
-        cmocka_unit_test(test_receive),    cmocka_unit_test(test_full_inbox),
-        cmocka_unit_test(test_end_within), cmocka_unit_test(test_no_allocation),
-        cmocka_unit_test(test_misuse),
+        cmocka_unit_test(test_protect),        cmocka_unit_test(test_protect_without_keys),
+        cmocka_unit_test(test_receive),        cmocka_unit_test(test_full_inbox),
+        cmocka_unit_test(test_end_within),     cmocka_unit_test(test_no_allocation),
+        cmocka_unit_test(test_expect_in_vain), cmocka_unit_test(test_misuse),
     };
 
     alloc_init();

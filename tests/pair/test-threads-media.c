@@ -106,6 +106,7 @@ static void protect_one(Sender *self, unsigned line)
 {
     Sealed *packet = make(self, 0, line);
 
+    sluice_transport_expect(self->lines[line].pair.end[CLIENT], SLUICE_SENT_OUT);
     settle(self, packet,
            sluice_transport_protect(self->lines[line].pair.end[CLIENT], packet->kind, packet->data,
                                     &packet->len, PACKET));
