@@ -26,18 +26,20 @@ set style line 4 linecolor rgb "#c8501e" linewidth 1 dashtype 2
 set output out."/performance-sessions.svg"
 set title "Receiving 160 B, sessions in random order"
 set xlabel "sessions"
-plot rows("Y1b?", "CM80 160 B", " ", " session") using 1:2 with linespoints linestyle 1 title "AES128 CM SHA1 80, libsluice", \
-     rows("Y1b?", "CM80 160 B", " ", " session") using 1:3 with lines linestyle 2 title "srtp unprotect alone, same ciphers", \
-     rows("Y1b?", "GCM128 160 B", " ", " session") using 1:2 with linespoints linestyle 3 title "AES-128-GCM, libsluice", \
-     rows("Y1b?", "GCM128 160 B", " ", " session") using 1:3 with lines linestyle 4 title "srtp unprotect alone, same ciphers"
+plot rows("Y1b?", "CM80 160 B, [0-9]+ sessions?\"", " ", " session") using 1:2 with linespoints linestyle 1 title "AES128 CM SHA1 80, libsluice", \
+     rows("Y1b", "CM80 160 B, [0-9]+ sessions, expected\"", " ", " session") using 1:2 with linespoints linestyle 1 dashtype 3 title "the same, expected", \
+     rows("Y1b?", "CM80 160 B, [0-9]+ sessions?\"", " ", " session") using 1:3 with lines linestyle 2 title "srtp unprotect alone, same ciphers", \
+     rows("Y1b?", "GCM128 160 B, [0-9]+ sessions?\"", " ", " session") using 1:2 with linespoints linestyle 3 title "AES-128-GCM, libsluice", \
+     rows("Y1b", "GCM128 160 B, [0-9]+ sessions, expected\"", " ", " session") using 1:2 with linespoints linestyle 3 dashtype 3 title "the same, expected", \
+     rows("Y1b?", "GCM128 160 B, [0-9]+ sessions?\"", " ", " session") using 1:3 with lines linestyle 4 title "srtp unprotect alone, same ciphers"
 
 set output out."/performance-ssrcs.svg"
-set title "SSRCs in one session, AES-128-GCM, 160 B"
+set title "Receiving SSRCs of one session, AES-128-GCM, 160 B"
 set xlabel "SSRCs"
-plot rows("Y8", "[^\"]* sent\"", " ", " SSRCs") using 1:2 with linespoints linestyle 1 title "sent", \
-     rows("Y8", "[^\"]* sent, libsrtp2", " ", " SSRCs") using 1:2 with lines linestyle 2 title "sent, libsrtp2 alone, same ciphers", \
-     rows("Y8", "[^\"]* received\"", " ", " SSRCs") using 1:2 with linespoints linestyle 3 title "received", \
-     rows("Y8", "[^\"]* received, libsrtp2", " ", " SSRCs") using 1:2 with lines linestyle 4 title "received, libsrtp2 alone, same ciphers"
+plot rows("Y8", "[^\"]* in turn, received\"", " ", " SSRCs") using 1:2 with linespoints linestyle 1 title "in turn", \
+     rows("Y8", "[^\"]* in random order, received\"", " ", " SSRCs") using 1:2 with linespoints linestyle 3 title "in random order", \
+     rows("Y8", "[^\"]* in turn, received, libsrtp2 alone\"", " ", " SSRCs") using 1:2 with lines linestyle 2 title "in turn, libsrtp2 alone, same ciphers", \
+     rows("Y8", "[^\"]* in random order, received, libsrtp2 alone\"", " ", " SSRCs") using 1:2 with lines linestyle 4 title "in random order, libsrtp2 alone"
 
 set output out."/performance-fan-out.svg"
 set title "One packet of 1200 B in, N out: opened once, sealed N times"
