@@ -178,9 +178,11 @@ static int is_another_cookie(SlHandshakeInput *input, const SlFragment *fragment
 
     if (n)
         memcpy(cookie, fragment->body + 3, n < sizeof cookie ? n : sizeof cookie);
-    if (input->first_message == 1)
+    /* first_message is told by the datagram: behind the first request in the same one nothing is first, either. */
+    if (input->has_cookie)
         return memcmp(input->cookie, cookie, sizeof cookie) != 0;
     memcpy(input->cookie, cookie, sizeof cookie);
+    input->has_cookie = 1;
     return 0;
 }
 

@@ -40,6 +40,7 @@ typedef struct {
 
     int alert_came; /* a plaintext one that would end the handshake, and nobody has asked for it since */
     SluiceAlert plain_alert;
+    int has_cookie;
     uint8_t cookie[SL_COOKIE]; /* the beginning of the one that we were asked for */
     int contradicted; /* what came since our flight of that number does not fit what came before; 0: nothing */
     unsigned patience; /* after how many expiries that counts */

@@ -3,7 +3,8 @@
 /* `receive`, of a client or of a server. An honest call between two ends, with one addition: in front of a datagram that
  * the input chooses, the victim gets an edited copy of a datagram of this call, once or a few times. Nothing that is honest
  * is lost, so the call must be as good as without: both ends are connected at the latest when the grace time is over, and
- * all that they say arrives, once.
+ * all that they say arrives, once. A message that could be honest may break an attempt: then another one has to follow, and
+ * only the deadline counts.
  *
  * Input: flags of the call; moment; which datagram; copies; number of edits; edits. */
 
@@ -19,7 +20,7 @@
 /* What speaks against a handshake is believed only after this time; by then it has got further. */
 #define GRACE (2 * SLUICE_SECOND)
 
-/* Of the handshake, and of the fingerprint, as they are by default. */
+/* Of the handshake, as it is by default. */
 #define DEADLINE (30 * SLUICE_SECOND)
 
 enum {
@@ -44,9 +45,6 @@ typedef struct {
 } Call;
 
 /* -- what nobody can tell from an honest message ------------------------------------------------------------ */
-
-/* 1: a broken attempt is followed by another one. Then such a message may cost time, but not the call; else that, too. */
-#define RECOVERS 0
 
 static int has_fragment(const Datagram *datagram, const SlFragment *wanted)
 {
@@ -211,21 +209,6 @@ static void expect_no_harm(const Call *call)
     ORACLE(all_has_arrived(call, 0) && all_has_arrived(call, 1));
 }
 
-/* And whatever was added: it comes to an end. */
-static void expect_an_end(Call *call)
-{
-    run(call, call->ends.now + 2 * DEADLINE);
-    if ((call->call & CALL_LATE_TRUST) && has_settled(call, call->victim))
-        ends_trust(&call->ends, call->victim, 0);
-    for (int end = 0; end < 2; end++) {
-        SluiceState state = sluice_transport_get_state(call->ends.end[end]);
-
-        /* Who has no role yet waits as long as the application does. */
-        ORACLE(state == SLUICE_STATE_CONNECTED || state >= SLUICE_STATE_CLOSED ||
-               state == SLUICE_STATE_LISTENING);
-    }
-}
-
 void added_copy(int victim, const uint8_t *data, size_t size)
 {
     static Call call;
@@ -237,16 +220,13 @@ void added_copy(int victim, const uint8_t *data, size_t size)
     call.wait = size < 2 ? UINT32_MAX : take_byte(&call.in) % 64;
     begin(&call);
     run(&call, call.ends.now + GRACE);
-    if (call.ambiguous && RECOVERS)
+    if (call.ambiguous)
         run(&call, call.ends.now + DEADLINE);
     if ((call.call & CALL_LATE_TRUST) && has_settled(&call, victim))
         ends_trust(&call.ends, victim, 0);
     talk(&call);
     talk(&call);
-    if (call.ambiguous && !RECOVERS)
-        expect_an_end(&call);
-    else
-        expect_no_harm(&call);
+    expect_no_harm(&call);
     sluice_transport_close(call.ends.end[0], call.ends.now);
     run(&call, call.ends.now);
     seen_clear(&call.seen);

@@ -67,6 +67,7 @@ pair_tests += \
 	tests/pair/test-threads-many \
 	tests/pair/test-threads-media \
 	tests/pair/test-told-flights \
+	tests/pair/test-two-cookies \
 	tests/pair/test-unverified-inbox \
 	tests/pair/test-wall-clock
 check_PROGRAMS += $(pair_tests)

@@ -31,6 +31,37 @@ static void open_unstarted(Pair *pair)
     }
 }
 
+/* At each moment of the first handshake both ends are told of a new one, whose roles are the same or not. */
+static void test_in_the_first_handshake(void **state)
+{
+    (void)state;
+    for (int client = 0; client < 2; client++)
+        for (int first = 0; first < 2; first++)
+            for (SluiceTime after = 0; after < 40 * MS; after += 5 * MS) {
+                SluiceRole roles[2];
+                Pair pair;
+
+                roles[client] = SLUICE_ROLE_CLIENT;
+                roles[!client] = SLUICE_ROLE_SERVER;
+                open_default(&pair);
+                pair_start_both(&pair);
+                pair_run(&pair, after);
+                assert_status(restart(&pair, first, roles[first], 1), SLUICE_OK);
+                assert_status(restart(&pair, !first, roles[!first], 1), SLUICE_OK);
+                if (!pair_run_until(&pair, pair_both_connected, vclock_now() + 2 * SECOND))
+                    fail_msg("client %d, first %d, after %d ms: %s (%s), %s (%s)", client, first,
+                             (int)(after / MS), sluice_state_name(pair_state(&pair, CLIENT)),
+                             reason_name(&pair, CLIENT),
+                             sluice_state_name(pair_state(&pair, SERVER)),
+                             reason_name(&pair, SERVER));
+                pair_run(&pair, 3 * SECOND); /* one end may have been finished already */
+                assert_int_equal(pair_stats(&pair, client).dtls_role, SLUICE_ROLE_CLIENT);
+                assert_talks(&pair);
+                assert_never_failed(&pair);
+                pair_close(&pair);
+            }
+}
+
 /* The handshake's time begins anew, too. */
 static void test_has_a_deadline_of_its_own(void **state)
 {
@@ -291,6 +322,7 @@ static void test_refused_size(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_in_the_first_handshake),
         cmocka_unit_test(test_has_a_deadline_of_its_own),
         cmocka_unit_test(test_before_there_is_a_role),
         cmocka_unit_test(test_unknown_peer_comes_back),
