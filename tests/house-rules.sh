@@ -11,7 +11,7 @@ max_function=60
 # of a lower one; nothing points up.
 rooms='
 record fingerprint classify text timers byte-queue ssrc-table near
-certificate ssl-pump bio-method allowance half-open generation-hints evidence
+certificate ssl-pump bio-method allowance half-open generation-hints evidence reassembly
 config stream-config datagram-bio stream-bio dtls-clock output inbox event-queue
 record-guard client-hello flight end srtp-openssl srtp-openssl-aes srtp-openssl-hmac srtp-openssl-vectors srtp-sessions
 srtp-streams srtp-inbound srtp-outbound

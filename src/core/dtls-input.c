@@ -8,8 +8,9 @@
  * - a ChangeCipherSpec is one bit without a number: it goes in when its turn has come, whenever it came. OpenSSL would
  *   drop one that has overtaken its flight, and wait for a timer;
  * - what is under the new keys waits here until then: OpenSSL would keep a hundred, in 17 KB each;
- * - a message whose number cannot be its own, or a part of one whose length is not that of the other parts, is dropped:
- *   OpenSSL ends the handshake over it;
+ * - a message whose number cannot be its own is dropped: OpenSSL ends the handshake over it. Over parts that say different
+ *   lengths of one message, too. One of them lies: OpenSSL gets those of the length that came first, and those of another
+ *   are put together here, so that the message that gets whole is the one that counts;
  * - a plaintext alert is no end but evidence (evidence.h). */
 
 #include "dtls-private.h"
@@ -86,7 +87,7 @@ int sl_dtls_stage(const SlDtls *self)
 /* Neither is believed at once: anybody can make them. But when nothing else follows, the two ends do not talk of the same
  * handshake any more. */
 
-/* The parts of a message that do not agree are no matter when the whole message comes. */
+/* The parts of a message that do not agree are no matter when one of the two gets whole. */
 #define PATIENCE_WITH_PARTS 4
 #define PATIENCE_WITH_HELLOS 2
 
@@ -170,14 +171,14 @@ void sl_dtls_note_hello(SlDtls *self, const uint8_t *datagram, size_t len)
         (void)agrees(self->input, &fragment);
 }
 
-/* The cookie of a HelloVerifyRequest: another one than the first? */
+/* The cookie of a HelloVerifyRequest, its length in front: another one than the first? */
 static int is_another_cookie(SlHandshakeInput *input, const SlFragment *fragment)
 {
-    uint8_t cookie[SL_COOKIE] = {0};
-    size_t n = fragment->len > 3 ? fragment->len - 3 : 0;
+    uint8_t cookie[1 + SL_COOKIE] = {0};
+    size_t n = fragment->len > 2 ? fragment->len - 2 : 0;
 
     if (n)
-        memcpy(cookie, fragment->body + 3, n < sizeof cookie ? n : sizeof cookie);
+        memcpy(cookie, fragment->body + 2, n < sizeof cookie ? n : sizeof cookie);
     /* first_message is told by the datagram: behind the first request in the same one nothing is first, either. */
     if (input->has_cookie)
         return memcmp(input->cookie, cookie, sizeof cookie) != 0;
@@ -203,12 +204,27 @@ static int fits(SlDtls *self, const SlFragment *fragment)
         contradict(self, PATIENCE_WITH_HELLOS);
         return 0;
     }
-    if (!is_in_place(self->input, fragment))
-        return 0;
-    if (agrees(self->input, fragment))
-        return 1;
+    return is_in_place(self->input, fragment);
+}
+
+/* A part that says another length than what OpenSSL has of its message. Of a ClientHello the head is known to be the one
+ * that was meant. Counts as dropped unless it adds to what is here. */
+static SlPumpResult read_otherwise(SlDtls *self, const SlFragment *fragment)
+{
+    SlReassembly *other = &self->input->other;
+    int goes_on = sl_reassembly_is_of(other, fragment);
+    SlPumpResult result = SL_PUMP_WAIT;
+    size_t len;
+
     contradict(self, PATIENCE_WITH_PARTS);
-    return 0;
+    if (fragment->type == SL_CLIENT_HELLO || !sl_reassembly_add(other, fragment) || !goes_on)
+        self->sinks.stats->dropped_unexpected++;
+    len = sl_reassembly_whole(other);
+    if (len) {
+        result = feed_numbered(self, other->record, len);
+        sl_reassembly_clear(other);
+    }
+    return result;
 }
 
 static SlPumpResult take_messages(SlDtls *self, const SlRecord *record, uint8_t *bytes, size_t len)
@@ -221,6 +237,8 @@ static SlPumpResult take_messages(SlDtls *self, const SlRecord *record, uint8_t 
             self->sinks.stats->dropped_unexpected++;
             return SL_PUMP_WAIT;
         }
+        if (!agrees(self->input, &fragment))
+            return read_otherwise(self, &fragment);
     }
     return feed_numbered(self, bytes, len);
 }
@@ -273,8 +291,10 @@ static void drop_all_held(SlHandshakeInput *input)
 
 void sl_dtls_free_input(SlDtls *self)
 {
-    if (self->input)
+    if (self->input) {
         drop_all_held(self->input);
+        sl_reassembly_clear(&self->input->other);
+    }
     free(self->input);
     self->input = NULL;
 }

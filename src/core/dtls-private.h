@@ -9,6 +9,7 @@
 #include "dtls.h"
 #include "evidence.h"
 #include "flight.h"
+#include "reassembly.h"
 #include "ssl-pump.h"
 
 /* Records of epoch 1 that came before their ChangeCipherSpec: Finished, and what the peer sends right behind it. */
@@ -32,6 +33,7 @@ typedef struct {
     uint16_t first_message; /* number of the peer's Hello: 1 behind a HelloVerifyRequest */
     uint32_t
         lengths[SL_MESSAGE_NUMBERS]; /* of the messages that OpenSSL was given a part of; 0: none */
+    SlReassembly other;              /* a message by the parts that say another length than those */
 
     int change_came; /* a ChangeCipherSpec, genuine or not: it has no content */
     int changed;     /* and OpenSSL was given it */
@@ -41,7 +43,8 @@ typedef struct {
     int alert_came; /* a plaintext one that would end the handshake, and nobody has asked for it since */
     SluiceAlert plain_alert;
     int has_cookie;
-    uint8_t cookie[SL_COOKIE]; /* the beginning of the one that we were asked for */
+    uint8_t cookie
+        [1 + SL_COOKIE]; /* the beginning of the one that we were asked for, its length in front */
     int contradicted; /* what came since our flight of that number does not fit what came before; 0: nothing */
     unsigned patience; /* after how many expiries that counts */
     int asked_anew;    /* the server says that it knows nothing of our flight 5 */

@@ -44,6 +44,8 @@ core_sources = \
 	src/core/near.h \
 	src/core/output.c \
 	src/core/output.h \
+	src/core/reassembly.c \
+	src/core/reassembly.h \
 	src/core/record-guard.c \
 	src/core/record-guard.h \
 	src/core/record.c \

@@ -26,6 +26,7 @@ core_tests += \
 	tests/core/test-lifecycle \
 	tests/core/test-near \
 	tests/core/test-output \
+	tests/core/test-reassembly \
 	tests/core/test-record \
 	tests/core/test-record-guard \
 	tests/core/test-record-guard-openssl \

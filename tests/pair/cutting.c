@@ -29,14 +29,15 @@ static void send(Cutting *self, SluiceTime at, const uint8_t *data, size_t len)
 }
 
 /* One message, whole, as a record. */
-static void cut_message(Cutting *self, SluiceTime at, const uint8_t *record, size_t len)
+static void cut_message(Cutting *self, SluiceTime at, const uint8_t *record, size_t len,
+                        size_t size)
 {
-    size_t length = len - HEADERS, n = length ? (length + self->size - 1) / self->size : 1;
+    size_t length = len - HEADERS, n = length ? (length + size - 1) / size : 1;
     uint8_t out[2048];
 
     for (size_t k = 0; k < n; k++) {
-        size_t i = self->backwards ? n - 1 - k : k, start = i * self->size,
-               end = start + self->size < length ? start + self->size : length;
+        size_t i = self->backwards ? n - 1 - k : k, start = i * size,
+               end = start + size < length ? start + size : length;
 
         start = start > self->overlap ? start - self->overlap : 0;
         memcpy(out, record, HEADERS);
@@ -47,6 +48,16 @@ static void cut_message(Cutting *self, SluiceTime at, const uint8_t *record, siz
         memcpy(out + HEADERS, record + HEADERS + start, end - start);
         send(self, at, out, HEADERS + end - start);
     }
+}
+
+/* 0: it stays whole. */
+static size_t size_for(const Cutting *self, uint8_t type)
+{
+    if (type != 1)
+        return self->size;
+    if (self->hello)
+        return self->hello;
+    return self->size >= SMALLEST_HELLO ? self->size : 0;
 }
 
 int cut(void *context, uint64_t number, SluiceTime now, uint8_t *data, size_t len)
@@ -61,9 +72,9 @@ int cut(void *context, uint64_t number, SluiceTime now, uint8_t *data, size_t le
         const uint8_t *record = data + offset;
 
         n = 13 + get(record + 11, 2);
-        if (record[0] == 22 && (record[13] != 1 || self->size >= SMALLEST_HELLO) &&
-            get(record + 3, 2) == 0 && get(record + 14, 3) == n - HEADERS)
-            cut_message(self, at, record, n);
+        if (record[0] == 22 && size_for(self, record[13]) && get(record + 3, 2) == 0 &&
+            get(record + 14, 3) == n - HEADERS)
+            cut_message(self, at, record, n, size_for(self, record[13]));
         else
             link_inject(self->link, at, record, n);
     }

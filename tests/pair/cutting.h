@@ -10,6 +10,7 @@
 typedef struct {
     Link *link;
     size_t size;        /* bytes of a message in a fragment */
+    size_t hello;       /* of a ClientHello; 0: as of the others, but whole where these are tiny */
     size_t overlap;     /* bytes of the fragment before that it repeats */
     int backwards;      /* the last fragment first */
     unsigned lost;      /* the number of the one fragment that is lost, 1 the first; 0: none */

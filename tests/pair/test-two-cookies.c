@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
-/* Holds: a client that was asked for a cookie in somebody else's name begins anew when its peer asks for another one. A forged
- * request and a true one in the same datagram: the first was answered, the second was kept as the one that had been answered,
- * so that what the peer asked from then on was no contradiction, and the client sent the forged cookie until the deadline. */
+/* Holds: a client that was asked for a cookie in somebody else's name begins anew when its peer asks for another one, and does
+ * not send the forged one until the deadline. Two ways there were to that: a forged request and a true one in the same
+ * datagram, of which the first was answered and the second kept as the one that had been answered; and a forged one that
+ * differed in the length of its cookie alone, which was not looked at. */
 
 #include "forged.h"
 
 static uint8_t together[1500];
+static int shorter; /* 1: a cookie of another length, 0: of other bytes */
+static size_t copies;
 
-/* In front of the first request: a copy with another cookie, and a true one behind it. */
+/* In front of the first request: a copy with another cookie, and perhaps a true one behind it. */
 static int add_forged(void *context, uint64_t number, SluiceTime now, uint8_t *data, size_t len)
 {
     Pair *pair = context;
@@ -18,17 +21,20 @@ static int add_forged(void *context, uint64_t number, SluiceTime now, uint8_t *d
         return 1;
     memcpy(together, data, len);
     memcpy(together + len, data, len);
-    together[len - 1] ^= 1;
-    inject_bytes(pair, CLIENT, now + 9 * MS, together, 2 * len);
+    if (shorter)
+        together[25 + 2] = 3;
+    else
+        together[len - 1] ^= 1;
+    inject_bytes(pair, CLIENT, now + 9 * MS, together, copies * len);
     return 1;
 }
 
-static void test_in_one_datagram(void **state)
+static void try_forged(void)
 {
     SluiceConfig *a = new_config(CLIENT), *b = new_config(SERVER);
     Pair pair;
 
-    (void)state;
+    together[0] = 0;
     sluice_config_set_allow_unvalidated(a, 1);
     sluice_config_set_allow_unvalidated(b, 1);
     open_with(&pair, a, b);
@@ -44,10 +50,18 @@ static void test_in_one_datagram(void **state)
     pair_close(&pair);
 }
 
+static void test_forged_request_first(void **state)
+{
+    (void)state;
+    for (shorter = 0; shorter < 2; shorter++)
+        for (copies = 1; copies < 3; copies++)
+            try_forged();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_in_one_datagram),
+        cmocka_unit_test(test_forged_request_first),
     };
 
     return cmocka_run_group_tests(tests, NULL, free_certificates);
