@@ -74,6 +74,29 @@ static SluiceStatus hold_for_second(SluiceTransport *self, SluiceKind *kind, con
     return SLUICE_OK;
 }
 
+/* There are no keys yet, or older media waits, or it is over. */
+static SluiceStatus receive_unopened(SluiceTransport *self, SluiceKind *kind, const uint8_t *data,
+                                     size_t len)
+{
+    if (sl_transport_has_ended(self)) {
+        self->stats.dropped_ended++;
+        return SLUICE_ENDED;
+    }
+    if (self->config->n_profiles == 0) {
+        self->stats.dropped_unexpected++;
+        return SLUICE_DROPPED_UNEXPECTED;
+    }
+    if (!sl_srtp_plausible(*kind, data, len)) {
+        self->stats.dropped_malformed++;
+        return SLUICE_DROPPED_MALFORMED;
+    }
+    if (!self->srtp && !self->path_validated && !self->config->allow_unvalidated) {
+        self->stats.dropped_unvalidated++; /* a stranger may not fill the inbox */
+        return SLUICE_DROPPED_UNVALIDATED;
+    }
+    return hold_media(self, kind, data, len);
+}
+
 static SluiceStatus receive_media(SluiceTransport *self, SluiceKind *kind, uint8_t *data,
                                   size_t *len)
 {
@@ -84,24 +107,8 @@ static SluiceStatus receive_media(SluiceTransport *self, SluiceKind *kind, uint8
         self->stats.rtp_received++;
     else
         self->stats.rtcp_received++;
-    if (sl_transport_has_ended(self)) {
-        self->stats.dropped_ended++;
-        return SLUICE_ENDED;
-    }
-    if (self->config->n_profiles == 0) {
-        self->stats.dropped_unexpected++;
-        return SLUICE_DROPPED_UNEXPECTED;
-    }
-    if (!sl_srtp_plausible(*kind, data, *len)) {
-        self->stats.dropped_malformed++;
-        return SLUICE_DROPPED_MALFORMED;
-    }
-    if (!self->srtp && !self->path_validated && !self->config->allow_unvalidated) {
-        self->stats.dropped_unvalidated++; /* a stranger may not fill the inbox */
-        return SLUICE_DROPPED_UNVALIDATED;
-    }
-    if (!self->srtp || sl_inbox_has_media(&self->inbox))
-        return hold_media(self, kind, data, *len);
+    if (!self->srtp || sl_transport_has_ended(self) || sl_inbox_has_media(&self->inbox))
+        return receive_unopened(self, kind, data, *len);
     status = sl_transport_unprotect(self, *kind, data, len, &generation);
     if (status == SLUICE_DROPPED_UNAUTHENTIC && sl_second_may_own_media(self))
         return hold_for_second(self, kind, data, *len);

@@ -165,21 +165,27 @@ static SluiceStatus unprotect_copy(SluiceTransport *self, const Keys *keys, size
     return status;
 }
 
+static int has_one_key(const SluiceTransport *self)
+{
+    return self->srtp && (self->second.phase == SL_SECOND_NONE ||
+                          (!self->second.srtp && !sl_second_may_own_media(self)));
+}
+
 SluiceStatus sl_transport_unprotect(SluiceTransport *self, SluiceKind kind, uint8_t *data,
                                     size_t *len, uint32_t *generation)
 {
     int aligned = ((uintptr_t)data & 3) == 0;
-    uint32_t ssrc = ssrc_of(kind, data);
-    Keys keys[2];
-    size_t n = keys_to_try(self, ssrc, keys);
     SluiceStatus status;
+    Keys keys[2];
+    size_t n = 1;
 
-    if (n == 1 && aligned && !sl_second_may_own_media(self)) {
-        *generation = keys[0].generation;
-        status = sl_srtp_unprotect(keys[0].srtp, self->received_at, kind, data, len);
+    if (aligned && has_one_key(self)) {
+        *generation = self->generation;
+        status = sl_srtp_unprotect(self->srtp, self->received_at, kind, data, len);
         if (sl_near_is_due(self->stats.rtp_delivered))
-            sl_srtp_get_near(keys[0].srtp, SLUICE_RECEIVED, &self->near);
+            sl_srtp_get_near(self->srtp, SLUICE_RECEIVED, &self->near);
     } else {
+        n = keys_to_try(self, ssrc_of(kind, data), keys);
         self->stats.copied_unaligned += !aligned;
         status = unprotect_copy(self, keys, n, kind, data, len, generation);
     }
@@ -187,7 +193,7 @@ SluiceStatus sl_transport_unprotect(SluiceTransport *self, SluiceKind kind, uint
         return status;
     self->media_generation = *generation;
     if (n == 2)
-        note_generation(self, ssrc, *generation);
+        note_generation(self, ssrc_of(kind, data), *generation);
     if (*generation > self->media_opened)
         self->media_opened = *generation;
     return SLUICE_OK;
