@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 core_headers = \
+	include/sluice/capture.h \
 	include/sluice/certificate.h \
 	include/sluice/classify.h \
 	include/sluice/config.h \
@@ -7,6 +8,7 @@ core_headers = \
 	include/sluice/half-open.h \
 	include/sluice/media.h \
 	include/sluice/openssl.h \
+	include/sluice/pcapng.h \
 	include/sluice/sluice.h \
 	include/sluice/srtp-engine.h \
 	include/sluice/stats.h \

@@ -10,13 +10,13 @@ max_function=60
 # The rooms of the core, a level a line, from the bottom up. A file includes headers of its own level or
 # of a lower one; nothing points up.
 rooms='
-record fingerprint classify text timers byte-queue ssrc-table near
+record fingerprint classify text stats pcapng timers byte-queue ssrc-table near
 certificate ssl-pump bio-method allowance half-open generation-hints evidence reassembly
 config stream-config datagram-bio stream-bio dtls-clock output inbox event-queue
 record-guard client-hello flight end srtp-openssl srtp-openssl-aes srtp-openssl-hmac srtp-openssl-vectors srtp-sessions
 srtp-streams srtp-inbound srtp-outbound
 dtls-private dtls dtls-flights dtls-input dtls-verify srtp lifecycle
-transport transport-attempts transport-dtls transport-end-dtls transport-input transport-keys transport-media transport-output transport-restart transport-second transport-ssrc stream-private stream stream-io stream-verify stream-session
+transport transport-attempts transport-capture transport-dtls transport-end-dtls transport-input transport-keys transport-media transport-output transport-restart transport-second transport-ssrc stream-private stream stream-io stream-verify stream-session
 '
 
 level_of() {

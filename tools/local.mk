@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 rtcprobe_sources = \
+	tools/probe-capture.c \
+	tools/probe-capture.h \
 	tools/probe-certificate.c \
 	tools/probe-events.c \
 	tools/probe-names.c \

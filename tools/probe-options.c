@@ -285,6 +285,8 @@ static gboolean read_command_line(ProbeOptions *o, Raw *raw, int argc, char **ar
         {"show-keys", 0, 0, G_OPTION_ARG_NONE, &o->show_keys, "Print its bytes too", NULL},
         {"keylog", 0, 0, G_OPTION_ARG_FILENAME, &o->keylog_file,
          "Append the secrets, for Wireshark", "FILE"},
+        {"pcapng", 0, 0, G_OPTION_ARG_FILENAME, &o->pcapng_file,
+         "Write what is sent and received, and in clear, for Wireshark", "FILE"},
         {"version", 0, 0, G_OPTION_ARG_NONE, &raw->version, "Print the version", NULL},
         {G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_STRING_ARRAY, &raw->rest, NULL, NULL},
         {NULL, 0, 0, G_OPTION_ARG_NONE, NULL, NULL, NULL}};
@@ -330,6 +332,7 @@ void probe_options_clear(ProbeOptions *options)
     g_free(options->certificate_file);
     g_free(options->key_file);
     g_free(options->keylog_file);
+    g_free(options->pcapng_file);
     g_free(options->export_label);
     memset(options, 0, sizeof *options);
 }

@@ -309,7 +309,6 @@ ProbeExit probe_session_run(const ProbeOptions *options, ProbeReport *report)
     Session s = {.options = options,
                  .report = report,
                  .fd = -1,
-                 .keylog_fd = -1,
                  .close_at = SLUICE_TIME_NEVER,
                  .flush_until = SLUICE_TIME_NEVER};
     ProbeExit status = PROBE_EXIT_FAILURE;
@@ -329,12 +328,11 @@ ProbeExit probe_session_run(const ProbeOptions *options, ProbeReport *report)
     }
     sluice_transport_free(s.transport);
     sluice_config_unref(s.config);
+    probe_capture_free(s.capture);
     probe_traffic_clear(&s.traffic);
     g_free(s.buffer);
     g_free(s.reply);
     if (s.fd >= 0)
         close(s.fd);
-    if (s.keylog_fd >= 0)
-        close(s.keylog_fd);
     return status;
 }

@@ -5,7 +5,7 @@
 /* A session from the inside, for the three rooms that make it up: setup (what must be there first),
  * events (what the transport reports and what follows of it), session (the socket loop). */
 
-#include "probe-socket.h"
+#include "probe-capture.h"
 
 typedef struct {
     const ProbeOptions *options;
@@ -13,7 +13,8 @@ typedef struct {
     SluiceConfig *config;
     SluiceTransport *transport; /* listen: NULL until somebody knocks */
     ProbeTraffic traffic;
-    int fd, keylog_fd;
+    int fd;
+    ProbeCapture *capture;
     ProbePeer peer;
     gboolean fixed;     /* the peer has shown that it receives at its address */
     gboolean connected; /* was, once */
@@ -37,6 +38,9 @@ gboolean session_begin(Session *s);
 /* One transport is one 5-tuple: another peer at the door gets a new one, and with it a cookie of
  * its own. FALSE: it has been reported. */
 gboolean session_make_transport(Session *s);
+
+/* Tells the capture both addresses. */
+void session_note_path(Session *s);
 
 /* ------------------------------------------------------------------ events */
 

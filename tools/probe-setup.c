@@ -4,42 +4,6 @@
 
 #include "probe-session.h"
 
-#include <openssl/crypto.h>
-
-#include <errno.h>
-#include <fcntl.h>
-#include <string.h>
-#include <unistd.h>
-
-static void write_key_line(const char *line, void *user_data)
-{
-    const Session *s = user_data;
-    size_t len = strlen(line);
-    char *text = g_strconcat(line, "\n", NULL);
-
-    /* One write a line, so that programs that share the file do not mix theirs. */
-    if (write(s->keylog_fd, text, len + 1) != (ssize_t)(len + 1))
-        probe_report_warning(s->report, "keylog", "the key log could not be written");
-    OPENSSL_cleanse(text, len);
-    g_free(text);
-}
-
-static gboolean open_keylog(Session *s)
-{
-    const char *path = s->options->keylog_file;
-    char *message;
-
-    if (path == NULL)
-        return TRUE;
-    s->keylog_fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-    if (s->keylog_fd >= 0)
-        return sluice_config_set_keylog(s->config, write_key_line, s, NULL) == SLUICE_OK;
-    message = g_strdup_printf("cannot open %s: %s", path, g_strerror(errno));
-    probe_report_error(s->report, "keylog", PROBE_EXIT_FAILURE, message);
-    g_free(message);
-    return FALSE;
-}
-
 static SluiceStatus configure(Session *s)
 {
     const ProbeOptions *o = s->options;
@@ -80,10 +44,21 @@ gboolean session_make_config(Session *s)
     s->config = sluice_config_new(certificate);
     sluice_certificate_unref(certificate);
     status = s->config != NULL ? configure(s) : SLUICE_NO_MEMORY;
-    if (status == SLUICE_OK)
-        return open_keylog(s);
+    if (status == SLUICE_OK) {
+        s->capture = probe_capture_new(s->options, s->report, s->config);
+        return s->capture != NULL;
+    }
     probe_report_error(s->report, "config", PROBE_EXIT_FAILURE, sluice_status_text(status));
     return FALSE;
+}
+
+void session_note_path(Session *s)
+{
+    ProbePeer own, peer = s->peer;
+
+    if (probe_socket_own(s->fd, &own) &&
+        (s->options->command == PROBE_LISTEN || probe_socket_peer(s->fd, &peer)))
+        probe_capture_set_path(s->capture, &own, &peer);
 }
 
 gboolean session_make_transport(Session *s)
@@ -93,6 +68,7 @@ gboolean session_make_transport(Session *s)
     SluiceStatus status = SLUICE_OK;
 
     sluice_transport_free(s->transport);
+    session_note_path(s);
     s->transport = sluice_transport_new(s->config);
     s->waiting = 0;
     if (s->transport == NULL)

@@ -116,6 +116,12 @@ gboolean probe_socket_own(int fd, ProbePeer *out)
     return getsockname(fd, (struct sockaddr *)&out->storage, &out->len) == 0;
 }
 
+gboolean probe_socket_peer(int fd, ProbePeer *out)
+{
+    out->len = sizeof out->storage;
+    return getpeername(fd, (struct sockaddr *)&out->storage, &out->len) == 0;
+}
+
 gboolean probe_peer_equal(const ProbePeer *a, const ProbePeer *b)
 {
     if (a->storage.ss_family != b->storage.ss_family)

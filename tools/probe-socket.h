@@ -20,8 +20,9 @@ int probe_socket_open(const ProbeOptions *options, GError **error);
 gboolean probe_socket_fix(int fd, const ProbePeer *peer);
 /* The numeric form of an address; @host is freed with g_free(). */
 guint16 probe_peer_text(const ProbePeer *peer, char **host);
-/* Our own address. */
+/* Our own address, and that of the peer of a connected socket. */
 gboolean probe_socket_own(int fd, ProbePeer *out);
+gboolean probe_socket_peer(int fd, ProbePeer *out);
 gboolean probe_peer_equal(const ProbePeer *a, const ProbePeer *b);
 
 #endif

@@ -7,76 +7,6 @@
 
 #include <stdio.h>
 
-typedef struct {
-    const char *name;
-    size_t offset;
-} Counter;
-
-#define COUNTER(name, field)                                                                       \
-    {                                                                                              \
-        name, G_STRUCT_OFFSET(SluiceStats, field)                                                  \
-    }
-
-static const Counter wide[] = {
-    COUNTER("packetsSent", packets_sent),
-    COUNTER("packetsReceived", packets_received),
-    COUNTER("bytesSent", bytes_sent),
-    COUNTER("bytesReceived", bytes_received),
-    COUNTER("stunReceived", stun_received),
-    COUNTER("zrtpReceived", zrtp_received),
-    COUNTER("turnReceived", turn_received),
-    COUNTER("quicReceived", quic_received),
-    COUNTER("unknownReceived", unknown_received),
-    COUNTER("dtlsReceived", dtls_received),
-    COUNTER("rtpReceived", rtp_received),
-    COUNTER("rtcpReceived", rtcp_received),
-    COUNTER("rtpDelivered", rtp_delivered),
-    COUNTER("rtcpDelivered", rtcp_delivered),
-    COUNTER("dataDelivered", data_delivered),
-    COUNTER("held", held),
-    COUNTER("copiedUnaligned", copied_unaligned),
-    COUNTER("rtpProtected", rtp_protected),
-    COUNTER("rtcpProtected", rtcp_protected),
-    COUNTER("dataSent", data_sent),
-    COUNTER("droppedMalformed", dropped_malformed),
-    COUNTER("droppedUnexpected", dropped_unexpected),
-    COUNTER("droppedUnvalidated", dropped_unvalidated),
-    COUNTER("droppedInboxFull", dropped_inbox_full),
-    COUNTER("droppedUnauthentic", dropped_unauthentic),
-    COUNTER("droppedReplayed", dropped_replayed),
-    COUNTER("droppedEnded", dropped_ended),
-    COUNTER("clientHellosAtClient", client_hellos_at_client),
-    COUNTER("plaintextAlerts", plaintext_alerts),
-    COUNTER("dataRefused", data_refused),
-    COUNTER("dataDeferred", data_deferred),
-    COUNTER("dataTooLarge", data_too_large),
-    COUNTER("outputTooBig", output_too_big),
-    COUNTER("outputFailed", output_failed),
-    COUNTER("protectFailed", protect_failed),
-    COUNTER("eventsLost", events_lost),
-    COUNTER("hellosBeside", hellos_beside),
-    COUNTER("hellosBesideDropped", hellos_beside_dropped),
-    COUNTER("droppedHalfOpen", dropped_half_open),
-};
-
-static const Counter narrow[] = {
-    COUNTER("flightsSent", flights_sent),
-    COUNTER("flightsReceived", flights_received),
-    COUNTER("retransmissions", retransmissions),
-    COUNTER("handshakeMtu", handshake_mtu),
-    COUNTER("mtuReductions", mtu_reductions),
-    COUNTER("helloVerifyRequests", hello_verify_requests),
-    COUNTER("generation", generation),
-    COUNTER("restarts", restarts),
-    COUNTER("restartsFailed", restarts_failed),
-    COUNTER("attemptsGivenUp", attempts_given_up),
-};
-
-static guint64 wide_value(const SluiceStats *stats, const Counter *counter)
-{
-    return G_STRUCT_MEMBER(guint64, stats, counter->offset);
-}
-
 static void json_time(JsonBuilder *builder, const char *name, SluiceTime from, SluiceTime to)
 {
     json_builder_set_member_name(builder, name);
@@ -86,45 +16,73 @@ static void json_time(JsonBuilder *builder, const char *name, SluiceTime from, S
         json_builder_add_int_value(builder, (to - from) / 1000);
 }
 
+/* Times in microseconds, under names that say so. */
+static void json_times(JsonBuilder *builder, const SluiceStats *stats)
+{
+    const SluiceTime start = stats->started_at;
+
+    json_time(builder, "helloUs", start, MAX(stats->client_hello_at, start));
+    json_time(builder, "certificateUs", start, stats->certificate_at);
+    json_time(builder, "handshakeUs", start, stats->finished_at);
+    json_time(builder, "connectUs", start, stats->connected_at);
+    probe_json_int(builder, "handshakeRttUs", stats->handshake_rtt / 1000);
+}
+
 static void json_stats(ProbeReport *report, const SluiceStats *stats)
 {
     JsonBuilder *builder = probe_json_begin(report, "stats");
-    char *version = g_strdup_printf("%04X", stats->tls_version);
+    SluiceStat stat;
 
-    probe_json_string(builder, "dtlsState", sluice_state_name(stats->dtls_state));
-    probe_json_string(builder, "dtlsRole", sluice_role_name(stats->dtls_role));
-    probe_json_string(builder, "tlsVersion", version);
-    probe_json_string(builder, "dtlsCipher", stats->dtls_cipher);
-    probe_json_string(builder, "tlsGroup", stats->tls_group);
-    probe_json_string(builder, "srtpCipher", sluice_srtp_profile_name(stats->srtp_cipher));
-    json_time(builder, "handshakeUs", stats->started_at, stats->finished_at);
-    json_time(builder, "connectUs", stats->started_at, stats->connected_at);
-    probe_json_int(builder, "handshakeRttUs", stats->handshake_rtt / 1000);
-    for (size_t i = 0; i < G_N_ELEMENTS(narrow); i++)
-        probe_json_int(builder, narrow[i].name, G_STRUCT_MEMBER(guint32, stats, narrow[i].offset));
-    for (size_t i = 0; i < G_N_ELEMENTS(wide); i++)
-        probe_json_int(builder, wide[i].name, (gint64)wide_value(stats, &wide[i]));
+    for (size_t i = 0; sluice_stats_get(stats, i, &stat); i++) {
+        if (stat.type == SLUICE_STAT_COUNT)
+            probe_json_int(builder, stat.name, (gint64)stat.count);
+        else if (stat.type == SLUICE_STAT_TEXT)
+            probe_json_string(builder, stat.name, stat.text);
+    }
+    json_times(builder, stats);
     probe_json_end(builder);
-    g_free(version);
+}
+
+static void print_phase(const char *name, const SluiceStats *stats, SluiceTime at)
+{
+    if (at != SLUICE_TIME_NEVER && stats->started_at != SLUICE_TIME_NEVER)
+        printf("  %-24s %8.1f ms\n", name,
+               (double)(MAX(at, stats->started_at) - stats->started_at) / 1e6);
+}
+
+static void print_times(const SluiceStats *stats)
+{
+    print_phase("first ClientHello", stats, stats->client_hello_at);
+    print_phase("the peer's certificate", stats, stats->certificate_at);
+    print_phase("Finished both ways", stats, stats->finished_at);
+    print_phase("verified, keys", stats, stats->connected_at);
+    if (stats->handshake_rtt > 0)
+        printf("  %-24s %8.1f ms\n", "round trip", (double)stats->handshake_rtt / 1e6);
+    printf("  flights: %u sent, %u received, %u retransmissions; handshake MTU %u\n",
+           stats->flights_sent, stats->flights_received, stats->retransmissions,
+           stats->handshake_mtu);
+}
+
+/* What the lines above have said. */
+static gboolean is_told(const char *name)
+{
+    return g_str_has_prefix(name, "flights") || g_str_equal(name, "retransmissions") ||
+           g_str_equal(name, "handshakeMtu");
 }
 
 void probe_report_stats(ProbeReport *report, const SluiceStats *stats)
 {
+    SluiceStat stat;
+
     if (report->json) {
         json_stats(report, stats);
         return;
     }
     printf("statistics\n");
-    if (stats->started_at != SLUICE_TIME_NEVER && stats->connected_at != SLUICE_TIME_NEVER)
-        printf("  connected in %.1f ms; round trip %.1f ms\n",
-               (double)(stats->connected_at - stats->started_at) / 1e6,
-               (double)stats->handshake_rtt / 1e6);
-    printf("  flights: %u sent, %u received, %u retransmissions; handshake MTU %u\n",
-           stats->flights_sent, stats->flights_received, stats->retransmissions,
-           stats->handshake_mtu);
+    print_times(stats);
     /* People want the figures that are not zero. */
-    for (size_t i = 0; i < G_N_ELEMENTS(wide); i++) {
-        if (wide_value(stats, &wide[i]) > 0)
-            printf("  %s: %" G_GUINT64_FORMAT "\n", wide[i].name, wide_value(stats, &wide[i]));
+    for (size_t i = 0; sluice_stats_get(stats, i, &stat); i++) {
+        if (stat.type == SLUICE_STAT_COUNT && stat.count > 0 && !is_told(stat.name))
+            printf("  %s: %" G_GUINT64_FORMAT "\n", stat.name, (guint64)stat.count);
     }
 }

@@ -42,7 +42,7 @@ typedef struct {
     gboolean profiles_given;
     int mtu, first_timeout, deadline, seconds; /* -1: not given */
     guint send_data, send_rtp;
-    char *certificate_file, *key_file, *keylog_file;
+    char *certificate_file, *key_file, *keylog_file, *pcapng_file;
     char *export_label;
     size_t export_length;
 } ProbeOptions;

@@ -425,7 +425,9 @@ SLUICE_API gsize sluice_ice_transport_get_max_data_size(SluiceIceTransport *self
  * `dtlsState`, `dtlsRole`, `tlsVersion` ("FEFD"), `dtlsCipher`, `tlsGroup`, `srtpCipher` (s; absent
  * until known). The others are those of #SluiceStats and #SluiceIceCounters, in the same spelling:
  * `rtpDelivered`, `droppedReplayed`, `mediaRefused`, ... (t); times, in seconds (d), are absent
- * until known: `handshakeRoundTripTime`, `handshakeDuration`.
+ * until known: `handshakeRoundTripTime`; by phase, from the start, `handshakeClientHello`, `handshakeCertificate`,
+ * `handshakeFinished` and `handshakeKeys`, which is `handshakeDuration` too. `localCertificate` and `remoteCertificate`
+ * are dictionaries of their own, as RTCCertificateStats: `fingerprint`, `fingerprintAlgorithm`, `base64Certificate`.
  *
  * Returns: (transfer full): a #GVariant of type `a{sv}`
  */

@@ -4,12 +4,14 @@
 
 /* The whole core API. (sluice/openssl.h, for programs that hold OpenSSL objects, stands apart.) */
 
+#include <sluice/capture.h>
 #include <sluice/certificate.h>
 #include <sluice/classify.h>
 #include <sluice/config.h>
 #include <sluice/event.h>
 #include <sluice/half-open.h>
 #include <sluice/media.h>
+#include <sluice/pcapng.h>
 #include <sluice/srtp-engine.h>
 #include <sluice/stats.h>
 #include <sluice/stream-config.h>

@@ -92,7 +92,61 @@ typedef struct {
 
     /* limits of the config */
     uint64_t dropped_half_open; /* ClientHellos that would have made one half-open handshake too many */
+
+    /* the handshake by phase: these, then finished_at, then connected_at, from which on there are keys. Of the first
+     * association; NEVER before */
+    SluiceTime client_hello_at; /* the first: sent as client; come as server, with a cookie or without, also before the start */
+    SluiceTime certificate_at;  /* the peer's has come and was not refused */
 } SluiceStats;
+
+/**
+ * SluiceStatType: (skip)
+ * @SLUICE_STAT_COUNT: a number
+ * @SLUICE_STAT_DURATION: a time between two events
+ * @SLUICE_STAT_TEXT: a word
+ *
+ * Kinds of figure.
+ */
+typedef enum {
+    SLUICE_STAT_COUNT = 0,
+    SLUICE_STAT_DURATION = 1,
+    SLUICE_STAT_TEXT = 2
+} SluiceStatType;
+
+/**
+ * SluiceStat: (skip)
+ * @name: that of RTCTransportStats (W3C webrtc-stats) where it has one ("packetsSent", "dtlsCipher"), else one spelled
+ *   like those; static
+ * @type: which of the following it has
+ * @known: 0: the figure has no value yet
+ * @count: of %SLUICE_STAT_COUNT
+ * @duration: of %SLUICE_STAT_DURATION, in nanoseconds; that of a phase ("handshakeFinished") counts from the start
+ * @text: of %SLUICE_STAT_TEXT, in W3C's words for `dtlsState`, `dtlsRole` and `tlsVersion` ("connecting", "unknown",
+ *   "FEFD"), "" while it is not known; valid as long as the #SluiceStats it was made of
+ *
+ * One figure with its name.
+ */
+typedef struct {
+    const char *name;
+    SluiceStatType type;
+    int known;
+    uint64_t count;
+    SluiceTime duration;
+    const char *text;
+} SluiceStat;
+
+/**
+ * sluice_stats_get: (skip)
+ * @stats: figures
+ * @index: 0, 1, ...
+ * @stat: (out caller-allocates): the figure of that index
+ *
+ * All figures one after the other, for a program that passes them on. An index means another figure in another version
+ * of the library; a name always the same.
+ *
+ * Returns: 1, or 0 when there is none of that index
+ */
+SLUICE_API int sluice_stats_get(const SluiceStats *stats, size_t index, SluiceStat *stat);
 
 /**
  * SluicePeerOffer: (skip)

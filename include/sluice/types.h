@@ -30,7 +30,7 @@ SLUICE_BEGIN_DECLS
  * - NULL is accepted by _free() and _unref() and by parameters marked "nullable"; elsewhere it is
  *   answered with SLUICE_INVALID_ARGUMENT.
  * - Lengths are bytes, counts are elements, times are SluiceTime.
- * - No function calls back into the application, but for the log and key-log hooks of a config.
+ * - No function calls back into the application, but for the log, key-log and capture hooks of a config.
  */
 
 /**

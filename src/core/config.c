@@ -91,6 +91,8 @@ void sluice_config_unref(SluiceConfig *self)
         self->log_destroy(self->log_data);
     if (self->keylog_destroy)
         self->keylog_destroy(self->keylog_data);
+    if (self->capture_destroy)
+        self->capture_destroy(self->capture_data);
     SSL_CTX_free(self->ctx);
     sl_stream_settings_cleanup(&self->stream);
     sluice_certificate_unref(self->certificate);
@@ -359,6 +361,21 @@ SluiceStatus sluice_config_set_keylog(SluiceConfig *self, SluiceKeylogFunc func,
     self->keylog = func;
     self->keylog_data = user_data;
     self->keylog_destroy = destroy;
+    return SLUICE_OK;
+}
+
+SluiceStatus sluice_config_set_capture(SluiceConfig *self, SluiceCaptureFunc func, void *user_data,
+                                       SluiceDestroyFunc destroy)
+{
+    SluiceStatus status = sl_config_check_setter(self);
+
+    if (status != SLUICE_OK)
+        return status;
+    if (self->capture_destroy)
+        self->capture_destroy(self->capture_data);
+    self->capture = func;
+    self->capture_data = user_data;
+    self->capture_destroy = destroy;
     return SLUICE_OK;
 }
 

@@ -7,6 +7,7 @@
 #include "half-open.h"
 #include "stream-config.h"
 
+#include <sluice/capture.h>
 #include <sluice/config.h>
 
 #include <openssl/types.h>
@@ -40,6 +41,9 @@ struct SluiceConfig {
     SluiceKeylogFunc keylog;
     void *keylog_data;
     SluiceDestroyFunc keylog_destroy;
+    SluiceCaptureFunc capture;
+    void *capture_data;
+    SluiceDestroyFunc capture_destroy;
 
     SlHalfOpens half_opens;
 

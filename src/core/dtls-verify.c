@@ -120,6 +120,8 @@ static int on_certificate(X509_STORE_CTX *store, void *arg)
         }
     }
     self->peer_accepted = 1;
+    if (self->sinks.stats->finished_at == SLUICE_TIME_NEVER) /* of the attempt that gets further */
+        self->sinks.stats->certificate_at = self->now;
     X509_STORE_CTX_set_error(store, X509_V_OK);
     return 1;
 }

@@ -261,6 +261,8 @@ SlDtlsResult sl_dtls_start(SlDtls *self, SluiceTime now)
     SlPumpResult result;
 
     enter(self, now);
+    if (self->sinks.stats->client_hello_at == SLUICE_TIME_NEVER)
+        self->sinks.stats->client_hello_at = now;
     result = sl_dtls_read(self);
     self->has_random =
         SSL_get_client_random(self->ssl, self->random, sizeof self->random) == sizeof self->random;

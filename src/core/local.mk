@@ -44,6 +44,7 @@ core_sources = \
 	src/core/near.h \
 	src/core/output.c \
 	src/core/output.h \
+	src/core/pcapng.c \
 	src/core/reassembly.c \
 	src/core/reassembly.h \
 	src/core/record-guard.c \
@@ -67,6 +68,7 @@ core_sources = \
 	src/core/ssl-pump.h \
 	src/core/ssrc-table.c \
 	src/core/ssrc-table.h \
+	src/core/stats.c \
 	src/core/stream-bio.c \
 	src/core/stream-bio.h \
 	src/core/stream-config.c \
@@ -79,6 +81,7 @@ core_sources = \
 	src/core/text.c \
 	src/core/timers.c \
 	src/core/transport-attempts.c \
+	src/core/transport-capture.c \
 	src/core/transport-dtls.c \
 	src/core/transport-end-dtls.c \
 	src/core/transport-input.c \

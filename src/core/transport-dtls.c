@@ -330,8 +330,20 @@ static SluiceStatus between_attempts(SluiceTransport *self, SluiceTime now, cons
     return sl_transport_drop_unexpected(self);
 }
 
+/* Who may become server: when the first came, before the start or after it. */
+static void note_first_hello(SluiceTransport *self, SluiceTime now, const uint8_t *data, size_t len)
+{
+    SlClientHello hello;
+
+    if (self->role != SLUICE_ROLE_CLIENT && self->stats.client_hello_at == SLUICE_TIME_NEVER &&
+        sl_client_hello_parse(data, len, &hello) == SL_HELLO_FIRST)
+        self->stats.client_hello_at = now;
+}
+
 static SluiceStatus route(SluiceTransport *self, SluiceTime now, const uint8_t *data, size_t len)
 {
+    if (!self->associations[SL_LIVE] && !sl_transport_has_ended(self))
+        note_first_hello(self, now, data, len);
     switch (self->state) {
     case SLUICE_STATE_NEW:
         return hold_early(self, data, len);

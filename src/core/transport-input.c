@@ -138,9 +138,16 @@ SluiceStatus sluice_transport_receive(SluiceTransport *self, SluiceTime now, uin
     self->received_at = now;
     self->stats.packets_received++;
     self->stats.bytes_received += *len;
+    if (self->captured && *kind != SLUICE_KIND_DTLS)
+        sl_transport_capture(self, SLUICE_CAPTURE_WIRE, SLUICE_RECEIVED, *kind, now, data, *len);
     switch (*kind) {
     case SLUICE_KIND_DTLS:
-        return sl_transport_receive_dtls(self, now, data, *len);
+        status = sl_transport_receive_dtls(self, now, data, *len);
+        /* Now that its secrets have been told; and one that comes again is shown once. */
+        if (self->captured && status != SLUICE_WOULD_BLOCK)
+            sl_transport_capture(self, SLUICE_CAPTURE_WIRE, SLUICE_RECEIVED, *kind, now, data,
+                                 *len);
+        return status;
     case SLUICE_KIND_RTP:
     case SLUICE_KIND_RTCP:
         __builtin_prefetch(self->srtp);

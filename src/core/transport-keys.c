@@ -191,6 +191,9 @@ SluiceStatus sl_transport_unprotect(SluiceTransport *self, SluiceKind kind, uint
     }
     if (status != SLUICE_OK)
         return status;
+    if (self->captured)
+        sl_transport_capture(self, SLUICE_CAPTURE_PLAIN, SLUICE_RECEIVED, kind, self->received_at,
+                             data, *len);
     self->media_generation = *generation;
     if (n == 2)
         note_generation(self, ssrc_of(kind, data), *generation);

@@ -14,8 +14,10 @@ static SluiceStatus protect_locked(SluiceTransport *self, SluiceKind kind, uint8
     SluiceStatus status;
 
     sl_near_ask(&self->near_out);
-    if (self->srtp_out)
+    if (self->srtp_out && !self->capture_copy)
         status = sl_srtp_protect(self->srtp_out, kind, data, len, capacity);
+    else if (self->srtp_out)
+        status = sl_transport_protect_captured(self, kind, data, len, capacity);
     else
         status = self->ended ? SLUICE_ENDED : SLUICE_NOT_READY;
     if (status != SLUICE_OK) {

@@ -97,6 +97,9 @@ SluiceStatus sluice_transport_pop_output(SluiceTransport *self, SluiceTime now, 
     if (!sl_output_peek(&self->output, &kind, &data, &len))
         return SLUICE_INVALID_STATE;
     maker = sl_output_maker(&self->output);
+    if (self->captured && how == SLUICE_SENT)
+        sl_transport_capture(self, SLUICE_CAPTURE_WIRE, SLUICE_SENT_OUT, SLUICE_KIND_DTLS, now,
+                             data, len);
     sl_output_pop(&self->output);
     if (how == SLUICE_SENT) {
         self->stats.packets_sent++;

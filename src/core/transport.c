@@ -20,8 +20,13 @@ SluiceTransport *sluice_transport_new(SluiceConfig *config)
 
     if (!self)
         return NULL;
-    if (RAND_bytes(self->cookie_secret, sizeof self->cookie_secret) != 1 ||
+    self->captured = config->capture != NULL;
+    if (self->captured)
+        self->capture_copy = OPENSSL_malloc(SL_SCRATCH);
+    if (self->captured != (self->capture_copy != NULL) ||
+        RAND_bytes(self->cookie_secret, sizeof self->cookie_secret) != 1 ||
         pthread_mutex_init(&self->send_lock, NULL) != 0) {
+        OPENSSL_free(self->capture_copy);
         sl_near_free(self);
         return NULL;
     }
@@ -41,6 +46,8 @@ SluiceTransport *sluice_transport_new(SluiceConfig *config)
     self->stats.started_at = SLUICE_TIME_NEVER;
     self->stats.finished_at = SLUICE_TIME_NEVER;
     self->stats.connected_at = SLUICE_TIME_NEVER;
+    self->stats.client_hello_at = SLUICE_TIME_NEVER;
+    self->stats.certificate_at = SLUICE_TIME_NEVER;
     self->stats.handshake_mtu = (uint32_t)config->handshake_mtu;
     sl_output_init(&self->output, config->max_output_datagrams, config->max_output_bytes);
     sl_output_init(&self->farewell, 0, 0);
@@ -78,6 +85,7 @@ void sluice_transport_free(SluiceTransport *self)
     sl_output_cleanup(&self->farewell);
     sl_inbox_cleanup(&self->inbox);
     OPENSSL_clear_free(self->scratch, SL_SCRATCH); /* it may hold plain media */
+    OPENSSL_clear_free(self->capture_copy, SL_SCRATCH);
     pthread_mutex_destroy(&self->send_lock);
     sluice_config_unref(self->config);
     OPENSSL_cleanse(self, sizeof *self);
@@ -294,6 +302,8 @@ void sl_transport_connect_as(SluiceTransport *self, SluiceTime now, SluiceRole r
 {
     self->role = role;
     self->stats.started_at = now;
+    if (role == SLUICE_ROLE_CLIENT) /* the first is the one that it sends */
+        self->stats.client_hello_at = SLUICE_TIME_NEVER;
     self->deadline = now + self->config->handshake_deadline;
     sl_attempts_begin(self, now);
     sl_transport_enter(self, now, SL_INPUT_START);

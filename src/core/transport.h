@@ -4,10 +4,11 @@
 
 /* The component for one 5-tuple. transport.c is its life, transport-input.c what comes in, transport-dtls.c the DTLS of
  * that, transport-media.c the media that goes out and many packets at once, transport-output.c what else goes out,
- * transport-ssrc.c what is said of SSRCs, transport-keys.c the keys of one generation or two, transport-attempts.c what
- * follows a handshake that has broken, transport-second.c the association beside the live one, transport-restart.c how one
+ * transport-capture.c what the capture hook is shown of all that, transport-ssrc.c what is said of SSRCs,
+ * transport-keys.c the keys of one generation or two, transport-attempts.c what follows a handshake that has broken, transport-second.c the association beside the live one, transport-restart.c how one
  * comes to be there. */
 
+#include <sluice/capture.h>
 #include <sluice/half-open.h>
 #include <sluice/transport.h>
 
@@ -70,7 +71,8 @@ struct SluiceTransport {
         srtp; /* of the live association, for what comes in: the owner's, who needs no lock for it */
     SluiceConfig *config;
     SluiceState state;
-    int path_validated;
+    uint8_t path_validated;
+    uint8_t captured;          /* the config has a hook for that; never changes */
     SluiceTime received_at;    /* the last datagram */
     uint32_t generation;       /* of the live one's keys; the first is 1 */
     uint32_t media_generation; /* of the packet that was decrypted last */
@@ -119,6 +121,7 @@ struct SluiceTransport {
     SlNear near_out;
     uint64_t rtp_protected, rtcp_protected, protected_bytes, protect_failed; /* guarded */
     int ended;                                                               /* guarded */
+    uint8_t *capture_copy; /* a packet in clear while it is sealed; NULL: not captured; guarded */
 };
 
 /* In transport.c */
@@ -209,6 +212,16 @@ SluiceStatus sl_transport_unprotect(SluiceTransport *self, SluiceKind kind, uint
 /* Opens one packet of held media and counts it (SlInboxOpen). */
 SluiceStatus sl_transport_open_media(void *transport, SluiceKind kind, uint8_t *data, size_t *len,
                                      uint32_t *generation);
+
+/* In transport-capture.c; for a transport that is captured */
+
+void sl_transport_capture(const SluiceTransport *self, SluiceCaptureLayer layer,
+                          SluiceDirection direction, SluiceKind kind, SluiceTime now,
+                          const uint8_t *data, size_t len);
+
+/* sl_srtp_protect(), shown before and after. Under the lock of what goes out. */
+SluiceStatus sl_transport_protect_captured(SluiceTransport *self, SluiceKind kind, uint8_t *data,
+                                           size_t *len, size_t capacity);
 
 /* In transport-second.c */
 

@@ -23,132 +23,78 @@ void sluice_ice_transport_read_stats(SluiceIceTransport *self, SluiceStats *stat
     }
 }
 
-static void add_string(GVariantDict *dict, const char *key, const char *value)
-{
-    if (value[0] != '\0')
-        g_variant_dict_insert(dict, key, "s", value);
-}
-
 static void add_seconds(GVariantDict *dict, const char *key, SluiceTime time)
 {
     g_variant_dict_insert(dict, key, "d", (double)time / (double)SLUICE_SECOND);
 }
 
-/* The words of RTCDtlsTransportState. */
-static const char *w3c_state(SluiceState state)
+static void add_figure(GVariantDict *dict, const SluiceStat *stat)
 {
-    switch (state) {
-    case SLUICE_STATE_NEW:
-    case SLUICE_STATE_LISTENING:
-        return "new";
-    case SLUICE_STATE_CONNECTING:
-    case SLUICE_STATE_UNVERIFIED:
-        return "connecting";
-    case SLUICE_STATE_CONNECTED:
-    case SLUICE_STATE_MEDIA_ONLY:
-        return "connected";
-    case SLUICE_STATE_CLOSED:
-        return "closed";
-    case SLUICE_STATE_FAILED:
+    if (!stat->known)
+        return;
+    switch (stat->type) {
+    case SLUICE_STAT_DURATION:
+        add_seconds(dict, stat->name, stat->duration);
+        break;
+    case SLUICE_STAT_TEXT:
+        g_variant_dict_insert(dict, stat->name, "s", stat->text);
+        break;
+    case SLUICE_STAT_COUNT:
     default:
-        return "failed";
+        g_variant_dict_insert(dict, stat->name, "t", stat->count);
+        break;
     }
 }
 
-static void add_dtls(GVariantDict *dict, const SluiceStats *stats)
+/* With the names of RTCCertificateStats. */
+static void add_certificate(GVariantDict *dict, const char *key, gconstpointer der, gsize len)
 {
-    char version[8] = "";
+    SluiceFingerprint fingerprint;
+    char text[SLUICE_FINGERPRINT_TEXT_MAX], *value;
+    GVariantDict certificate;
+    char *base64;
 
-    add_string(dict, "dtlsState", w3c_state(stats->dtls_state));
-    add_string(dict, "dtlsRole",
-               stats->dtls_role == SLUICE_ROLE_AUTO ? "unknown"
-                                                    : sluice_role_name(stats->dtls_role));
-    if (stats->tls_version != 0)
-        g_snprintf(version, sizeof version, "%04X", stats->tls_version);
-    add_string(dict, "tlsVersion", version);
-    add_string(dict, "dtlsCipher", stats->dtls_cipher);
-    add_string(dict, "tlsGroup", stats->tls_group);
-    if (stats->srtp_cipher != SLUICE_SRTP_NONE)
-        add_string(dict, "srtpCipher", sluice_srtp_profile_name(stats->srtp_cipher));
-    if (stats->handshake_rtt > 0)
-        add_seconds(dict, "handshakeRoundTripTime", stats->handshake_rtt);
-    if (stats->connected_at > 0 && stats->connected_at != SLUICE_TIME_NEVER)
-        add_seconds(dict, "handshakeDuration", stats->connected_at - stats->started_at);
+    if (sluice_fingerprint_of_der(SLUICE_HASH_SHA256, der, len, &fingerprint) != SLUICE_OK ||
+        sluice_fingerprint_format(&fingerprint, text, sizeof text) != SLUICE_OK ||
+        (value = strchr(text, ' ')) == NULL)
+        return;
+    *value++ = '\0';
+    base64 = g_base64_encode(der, len);
+    g_variant_dict_init(&certificate, NULL);
+    g_variant_dict_insert(&certificate, "fingerprintAlgorithm", "s", text);
+    g_variant_dict_insert(&certificate, "fingerprint", "s", value);
+    g_variant_dict_insert(&certificate, "base64Certificate", "s", base64);
+    g_variant_dict_insert_value(dict, key, g_variant_dict_end(&certificate));
+    g_free(base64);
 }
 
-#define COUNT(key, field) g_variant_dict_insert(dict, key, "t", (guint64)stats->field)
-
-static void add_counts(GVariantDict *dict, const SluiceStats *stats)
+static void add_certificates(GVariantDict *dict, SluiceIceTransport *self)
 {
-    COUNT("packetsSent", packets_sent);
-    COUNT("packetsReceived", packets_received);
-    COUNT("bytesSent", bytes_sent);
-    COUNT("bytesReceived", bytes_received);
+    const uint8_t *der;
+    size_t len;
 
-    COUNT("flightsSent", flights_sent);
-    COUNT("flightsReceived", flights_received);
-    COUNT("retransmissions", retransmissions);
-    COUNT("handshakeMtu", handshake_mtu);
-    COUNT("mtuReductions", mtu_reductions);
-    COUNT("helloVerifyRequests", hello_verify_requests);
-
-    COUNT("stunReceived", stun_received);
-    COUNT("zrtpReceived", zrtp_received);
-    COUNT("turnReceived", turn_received);
-    COUNT("quicReceived", quic_received);
-    COUNT("unknownReceived", unknown_received);
-    COUNT("dtlsReceived", dtls_received);
-    COUNT("rtpReceived", rtp_received);
-    COUNT("rtcpReceived", rtcp_received);
-
-    COUNT("rtpDelivered", rtp_delivered);
-    COUNT("rtcpDelivered", rtcp_delivered);
-    COUNT("dataDelivered", data_delivered);
-    COUNT("held", held);
-    COUNT("copiedUnaligned", copied_unaligned);
-
-    COUNT("rtpProtected", rtp_protected);
-    COUNT("rtcpProtected", rtcp_protected);
-    COUNT("dataSent", data_sent);
-
-    COUNT("outputDatagrams", output_datagrams);
-    COUNT("outputBytes", output_bytes);
-    COUNT("inboxMessages", inbox_messages);
-    COUNT("inboxBytes", inbox_bytes);
-}
-
-static void add_drops(GVariantDict *dict, const SluiceStats *stats)
-{
-    COUNT("droppedMalformed", dropped_malformed);
-    COUNT("droppedUnexpected", dropped_unexpected);
-    COUNT("droppedUnvalidated", dropped_unvalidated);
-    COUNT("droppedInboxFull", dropped_inbox_full);
-    COUNT("droppedUnauthentic", dropped_unauthentic);
-    COUNT("droppedReplayed", dropped_replayed);
-    COUNT("droppedEnded", dropped_ended);
-    COUNT("clientHellosAtClient", client_hellos_at_client);
-    COUNT("plaintextAlerts", plaintext_alerts);
-    COUNT("dataRefused", data_refused);
-    COUNT("dataDeferred", data_deferred);
-    COUNT("dataTooLarge", data_too_large);
-    COUNT("outputTooBig", output_too_big);
-    COUNT("outputFailed", output_failed);
-    COUNT("protectFailed", protect_failed);
-    COUNT("eventsLost", events_lost);
+    if (sluice_certificate_get_der(sluice_config_get_certificate(self->config), &der, &len) ==
+        SLUICE_OK)
+        add_certificate(dict, "localCertificate", der, len);
+    if (sluice_transport_get_remote_certificate(self->core, &der, &len) == SLUICE_OK)
+        add_certificate(dict, "remoteCertificate", der, len);
 }
 
 GVariant *sluice_ice_transport_get_stats(SluiceIceTransport *self)
 {
     SluiceStats core;
     SluiceIceCounters counters;
+    SluiceStat stat;
     GVariantDict dict;
 
     g_return_val_if_fail(SLUICE_IS_ICE_TRANSPORT(self) && self->core != NULL, NULL);
     sluice_ice_transport_read_stats(self, &core, &counters);
     g_variant_dict_init(&dict, NULL);
-    add_dtls(&dict, &core);
-    add_counts(&dict, &core);
-    add_drops(&dict, &core);
+    for (gsize i = 0; sluice_stats_get(&core, i, &stat); i++)
+        add_figure(&dict, &stat);
+    if (core.connected_at != SLUICE_TIME_NEVER)
+        add_seconds(&dict, "handshakeDuration", core.connected_at - core.started_at);
+    add_certificates(&dict, self);
     g_variant_dict_insert(&dict, "mediaRefused", "t", counters.media_refused);
     g_variant_dict_insert(&dict, "mediaUnclaimed", "t", counters.media_unclaimed);
     g_variant_dict_insert(&dict, "dataLost", "t", counters.data_lost);

@@ -26,6 +26,7 @@ core_tests += \
 	tests/core/test-lifecycle \
 	tests/core/test-near \
 	tests/core/test-output \
+	tests/core/test-pcapng \
 	tests/core/test-reassembly \
 	tests/core/test-record \
 	tests/core/test-record-guard \
@@ -42,11 +43,13 @@ core_tests += \
 	tests/core/test-srtp-vectors \
 	tests/core/test-ssl-pump \
 	tests/core/test-ssrc-table \
+	tests/core/test-stats \
 	tests/core/test-stream-bio \
 	tests/core/test-stream-config \
 	tests/core/test-text \
 	tests/core/test-timers
 check_PROGRAMS += $(core_tests)
+support_sources += tests/support/capture-file.c tests/support/capture-file.h
 endif
 
 # A bare OpenSSL at the other end.

@@ -111,6 +111,8 @@ def test_call():
     assert stats["dtlsState"] == "connected" and stats["tlsVersion"] == "FEFD"
     assert stats["srtpCipher"] == "AEAD_AES_128_GCM" and stats["dtlsRole"] == "client"
     assert stats["rtpDelivered"] == 1 and stats["dataSent"] == 1
+    assert 0 <= stats["handshakeClientHello"] <= stats["handshakeKeys"]
+    assert stats["remoteCertificate"]["fingerprint"] == b.stats()["localCertificate"]["fingerprint"]
     key = a.transport.export("EXPORTER-test", None, 20)
     assert key.get_data() == b.transport.export("EXPORTER-test", None, 20).get_data()
 

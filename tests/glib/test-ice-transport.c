@@ -89,11 +89,48 @@ static void check_properties(End *end, End *peer)
     g_bytes_unref(theirs);
 }
 
+static void check_certificate(GVariant *stats, const char *key, const char *fingerprint)
+{
+    GVariant *certificate = g_variant_lookup_value(stats, key, G_VARIANT_TYPE_VARDICT);
+    const char *algorithm, *value, *base64;
+    char *text;
+
+    g_assert_nonnull(certificate);
+    g_assert_true(g_variant_lookup(certificate, "fingerprintAlgorithm", "&s", &algorithm));
+    g_assert_true(g_variant_lookup(certificate, "fingerprint", "&s", &value));
+    g_assert_true(g_variant_lookup(certificate, "base64Certificate", "&s", &base64));
+    text = g_strconcat(algorithm, " ", value, NULL);
+    g_assert_cmpstr(text, ==, fingerprint);
+    g_assert_true(g_str_has_prefix(base64, "MII"));
+    g_free(text);
+    g_variant_unref(certificate);
+}
+
+/* In their order, and none is longer than the whole. */
+static void check_phases(GVariant *stats)
+{
+    static const char *const phases[] = {"handshakeClientHello", "handshakeCertificate",
+                                         "handshakeFinished", "handshakeKeys", "handshakeDuration"};
+    double before = 0, now;
+
+    for (gsize i = 0; i < G_N_ELEMENTS(phases); i++, before = now) {
+        g_assert_true(g_variant_lookup(stats, phases[i], "d", &now));
+        g_assert_cmpfloat(now, >=, before);
+    }
+}
+
 static void check_stats(SluiceIceTransport *transport)
 {
     GVariant *stats = sluice_ice_transport_get_stats(transport);
+    char *local = sluice_ice_transport_get_local_fingerprint(transport);
     const char *text;
     guint64 count;
+
+    check_phases(stats);
+    check_certificate(stats, "localCertificate", local);
+    check_certificate(stats, "remoteCertificate",
+                      sluice_ice_transport_get_remote_fingerprint(transport));
+    g_free(local);
 
     g_assert_true(g_variant_is_of_type(stats, G_VARIANT_TYPE_VARDICT));
     g_assert_false(g_variant_is_floating(stats));

@@ -5,6 +5,7 @@ interop_tests = \
 	tests/interop/test-openssl.py \
 	tests/interop/test-gnutls.py \
 	tests/interop/test-path-mtu.py \
+	tests/interop/test-pcapng.py \
 	tests/interop/test-same-quartet.py \
 	tests/interop/test-call.py \
 	tests/interop/test-echo-poll.py \

@@ -12,6 +12,8 @@ pair_tests += \
 	tests/pair/test-bare-peers \
 	tests/pair/test-batch \
 	tests/pair/test-buffers \
+	tests/pair/test-capture \
+	tests/pair/test-capture-file \
 	tests/pair/test-close \
 	tests/pair/test-connect \
 	tests/pair/test-cookie \

@@ -46,6 +46,8 @@ static void test_a_call_in_figures(void **state)
         assert_int_equal(stats.started_at, pair.begun);
         assert_int_equal(stats.finished_at, pair.begun + (end == CLIENT ? 40 : 30) * MS);
         assert_int_equal(stats.connected_at, stats.finished_at);
+        assert_int_equal(stats.client_hello_at, pair.begun + (end == CLIENT ? 0 : 10) * MS);
+        assert_int_equal(stats.certificate_at, pair.begun + (end == CLIENT ? 20 : 30) * MS);
         assert_int_equal(stats.handshake_rtt, 20 * MS);
         assert_int_equal(stats.dtls_state, SLUICE_STATE_CONNECTED);
         assert_int_equal(stats.dtls_role, end == CLIENT ? SLUICE_ROLE_CLIENT : SLUICE_ROLE_SERVER);
@@ -71,6 +73,8 @@ static void test_at_birth(void **state)
     assert_int_equal(stats.started_at, SLUICE_TIME_NEVER);
     assert_int_equal(stats.finished_at, SLUICE_TIME_NEVER);
     assert_int_equal(stats.connected_at, SLUICE_TIME_NEVER);
+    assert_int_equal(stats.client_hello_at, SLUICE_TIME_NEVER);
+    assert_int_equal(stats.certificate_at, SLUICE_TIME_NEVER);
     assert_int_equal(stats.dtls_state, SLUICE_STATE_NEW);
     assert_int_equal(stats.dtls_role, SLUICE_ROLE_AUTO);
     assert_int_equal(stats.tls_version, 0);
@@ -93,6 +97,47 @@ static void test_rtt_only_without_retransmission(void **state)
     connect_within(&pair, 300 * MS);
     assert_int_equal(pair_stats(&pair, CLIENT).handshake_rtt, 20 * MS); /* of flight 5 */
     assert_true(pair_stats(&pair, CLIENT).retransmissions >= 1);
+    pair_close(&pair);
+}
+
+/* Each phase counts once and has its own time: a ClientHello that came before the start of the server, with a request for a
+ * cookie in between, a certificate whose fingerprint came late, a restart that changes none of it. */
+static void test_phases(void **state)
+{
+    SluiceConfig *server = new_config(SERVER);
+    SluiceStats stats, before;
+    Pair pair;
+
+    (void)state;
+    sluice_config_set_allow_unvalidated(server, 1);
+    open_with(&pair, new_config(CLIENT), server);
+    sluice_transport_set_path_validated(pair.end[CLIENT].transport, vclock_now(), 1);
+    pair_know(&pair, CLIENT);
+    pair.begun = vclock_now();
+    pair_start(&pair, CLIENT, SLUICE_ROLE_CLIENT);
+    pair_run(&pair, 50 * MS);
+    assert_int_equal(pair_stats(&pair, SERVER).client_hello_at, pair.begun + 10 * MS);
+    pair_start(&pair, SERVER, SLUICE_ROLE_SERVER);
+    pair_run(&pair, 200 * MS);
+    stats = pair_stats(&pair, SERVER);
+    assert_int_equal(stats.hello_verify_requests, 1);
+    assert_int_equal(stats.started_at, pair.begun + 50 * MS);
+    assert_int_equal(stats.client_hello_at, pair.begun + 10 * MS);
+    assert_int_equal(stats.certificate_at, pair.begun + 90 * MS);
+    assert_int_equal(stats.finished_at, pair.begun + 90 * MS);
+    assert_int_equal(stats.connected_at, SLUICE_TIME_NEVER);
+    pair_know(&pair, SERVER);
+    stats = pair_stats(&pair, SERVER);
+    assert_int_equal(stats.connected_at, pair.begun + 250 * MS);
+    before = stats;
+    pair_reboot(&pair, CLIENT);
+    pair_start(&pair, CLIENT, SLUICE_ROLE_CLIENT);
+    pair_run(&pair, 3 * SECOND);
+    stats = pair_stats(&pair, SERVER);
+    assert_int_equal(stats.restarts, 1);
+    assert_int_equal(stats.client_hello_at, before.client_hello_at);
+    assert_int_equal(stats.certificate_at, before.certificate_at);
+    assert_int_equal(stats.connected_at, before.connected_at);
     pair_close(&pair);
 }
 
@@ -171,6 +216,7 @@ int main(void)
         cmocka_unit_test(test_a_call_in_figures),
         cmocka_unit_test(test_at_birth),
         cmocka_unit_test(test_rtt_only_without_retransmission),
+        cmocka_unit_test(test_phases),
         cmocka_unit_test(test_other_sizes),
         cmocka_unit_test(test_event_overflow),
     };
