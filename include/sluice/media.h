@@ -16,6 +16,10 @@ SLUICE_BEGIN_DECLS
  * %SLUICE_WOULD_BLOCK, remove one. What was removed or evicted is remembered by its last index (RFC 3711 section
  * 3.3.1): when it comes back its rollover counter is right, packets it has sent before are still refused, and no key
  * stream is used twice.
+ *
+ * Outbound 65,536 SSRCs can be had under one set of keys, removed ones among them: use one again where you can. One that has
+ * sent more than 4,096 RTCP packets keeps all its state when it is removed, and with fewer its next report after it came
+ * back takes up to a millisecond, under the lock of those who send.
  */
 
 /**

@@ -213,7 +213,8 @@ SLUICE_API uint32_t sluice_transport_get_media_generation(const SluiceTransport 
  *
  * Returns: %SLUICE_OK; %SLUICE_NOT_READY: no verified keys, @data untouched; %SLUICE_ENDED; %SLUICE_NO_ROOM;
  *   %SLUICE_INVALID_ARGUMENT: no RTP or RTCP packet, or not aligned; %SLUICE_KEY_EXHAUSTED: this SSRC already sent
- *   this sequence number, or an older one outside the window, or 2^48 packets: the packet must not be sent
+ *   this sequence number, or an older one outside the window, or 2^48 packets; or it is new, and 65,536 others have sent
+ *   under these keys: the packet must not be sent. New keys help (sluice_transport_restart())
  */
 SLUICE_API SluiceStatus sluice_transport_protect(SluiceTransport *self, SluiceKind kind,
                                                  uint8_t *data, size_t *len, size_t capacity);

@@ -177,7 +177,8 @@ static SluiceStatus unprotect_first_rtp(SlSrtpStreams *self, SlSsrc *entry, uint
     entry = admit(self, entry, ssrc, session, now);
     if (!entry)
         return SLUICE_DROPPED_FULL;
-    entry->rtp_last = index;
+    if (!entry->rtp_seen || index > entry->rtp_last)
+        entry->rtp_last = index;
     entry->rtp_seen = entry->synced = 1;
     entry->named = 0;
     return SLUICE_OK;
@@ -269,8 +270,12 @@ SluiceStatus sl_srtp_inbound_set_roc(SlSrtpStreams *self, uint32_t ssrc, uint32_
         if (!entry)
             return SLUICE_NO_MEMORY;
     }
-    if (entry->synced && entry->rtp_seen && roc == entry->rtp_last >> 16)
+    if (entry->streamed && entry->rtp_seen && entry->rtp_floor <= entry->rtp_last &&
+        roc == entry->rtp_last >> 16) { /* where libsrtp is: what was named before is taken back */
+        entry->named = 0;
+        entry->synced = 1;
         return SLUICE_OK;
+    }
     entry->named = 1;
     entry->named_roc = roc;
     entry->synced = 0;

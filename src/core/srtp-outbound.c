@@ -222,8 +222,12 @@ SluiceStatus sl_srtp_outbound_set_roc(SlSrtpStreams *self, uint32_t ssrc, uint32
     status = enter(self, &entry, ssrc);
     if (status != SLUICE_OK)
         return status;
-    if (entry->synced && entry->rtp_seen && roc == entry->rtp_last >> 16)
+    if (entry->streamed && entry->rtp_seen && entry->rtp_floor <= entry->rtp_last &&
+        roc == entry->rtp_last >> 16) { /* where libsrtp is: what was named before is taken back */
+        entry->named = 0;
+        entry->synced = 1;
         return SLUICE_OK;
+    }
     entry->named = 1;
     entry->named_roc = roc;
     entry->synced = 0;

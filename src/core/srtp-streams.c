@@ -84,5 +84,5 @@ void sl_srtp_streams_get_near(const SlSrtpStreams *self, SlNear *near)
     sl_near_set(&near->session, entry->srtp);
     sl_near_set(&near->cipher, ours->cipher ? ours->cipher : entry);
     sl_near_set(&near->context, ours->context ? ours->context : entry);
-    sl_near_set(&near->mac, ours->mac ? ours->mac : entry);
+    sl_near_set(&near->mac, ours->mac ? ours->mac : near->cipher);
 }

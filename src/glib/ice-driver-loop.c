@@ -147,15 +147,17 @@ guint sl_ice_loop_turn(SlIceLoop *self, gint timeout)
 
     if (timeout < 0 || (own >= 0 && own < timeout))
         timeout = own;
-    if (sl_ice_watches_wait(self->watches, timeout))
-        do_posted(self);
+    (void)sl_ice_watches_wait(self->watches, timeout);
+    do_posted(
+        self); /* whatever has woken us: its own wake-up may be behind the events of one wait */
     SluiceTime now = sl_ice_now();
     while ((timer = sluice_timers_pop(self->timers, now)) != NULL)
         sl_ice_loop_make_ready(self, timer->user_data);
 
     /* Those that have more to do wait until the others, and new events, have had their turn. */
     guint turns = g_queue_get_length(&self->ready);
-    for (guint n = turns; n > 0; n--) {
+    for (guint n = turns; n > 0 && !atomic_load(&self->quit); n--) {
+        do_posted(self); /* the callback before may have removed one of these */
         SlIceSeat *seat = g_queue_pop_head_link(&self->ready)->data;
         seat->is_ready = FALSE;
         sl_ice_seat_turn(seat);

@@ -221,10 +221,11 @@ static SlIceLoop *least_loaded(SluiceIceDriver *self)
 GMainContext *sluice_ice_driver_add_context(SluiceIceDriver *self, GError **error)
 {
     g_return_val_if_fail(SLUICE_IS_ICE_DRIVER(self) && self->loops != NULL, NULL);
-    if (!has_descriptor(self, error))
-        return NULL;
-
     pthread_mutex_lock(&self->lock);
+    if (!has_descriptor(self, error)) {
+        pthread_mutex_unlock(&self->lock);
+        return NULL;
+    }
     SlIceLoop *loop = least_loaded(self);
     SlIceSeat *seat = sl_ice_seat_new(loop);
     GMainContext *context = g_main_context_ref(seat->context);

@@ -35,6 +35,7 @@ core_tests += \
 	tests/core/test-srtp-foreign-init \
 	tests/core/test-srtp-inbound \
 	tests/core/test-srtp-model \
+	tests/core/test-srtp-named-roc \
 	tests/core/test-srtp-openssl \
 	tests/core/test-srtp-openssl-packets \
 	tests/core/test-srtp-openssl-vectors \
@@ -64,6 +65,7 @@ srtp_ends = tests/core/srtp-ends.c tests/core/srtp-ends.h
 tests_core_test_near_SOURCES = tests/core/test-near.c $(srtp_ends)
 tests_core_test_srtp_inbound_SOURCES = tests/core/test-srtp-inbound.c $(srtp_ends)
 tests_core_test_srtp_model_SOURCES = tests/core/test-srtp-model.c $(srtp_ends)
+tests_core_test_srtp_named_roc_SOURCES = tests/core/test-srtp-named-roc.c $(srtp_ends)
 tests_core_test_srtp_outbound_SOURCES = tests/core/test-srtp-outbound.c $(srtp_ends)
 tests_core_test_srtp_streams_SOURCES = tests/core/test-srtp-streams.c $(srtp_ends)
 

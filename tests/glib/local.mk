@@ -11,6 +11,7 @@ glib_programs = \
 	tests/glib/test-ice-driver \
 	tests/glib/test-ice-driver-agents \
 	tests/glib/test-ice-driver-files \
+	tests/glib/test-ice-driver-removal \
 	tests/glib/test-ice-loops \
 	tests/glib/test-ice-path \
 	tests/glib/test-ice-threads \
@@ -27,6 +28,10 @@ tests_glib_test_ice_driver_agents_SOURCES = tests/glib/test-ice-driver-agents.c 
 tests_glib_test_ice_driver_agents_CPPFLAGS = $(glib_test_cppflags)
 tests_glib_test_ice_driver_agents_LDFLAGS = $(glib_test_ldflags)
 tests_glib_test_ice_driver_agents_LDADD = $(glib_test_ldadd) -ldl
+tests_glib_test_ice_driver_removal_SOURCES = tests/glib/test-ice-driver-removal.c tests/support/tsan-object.c
+tests_glib_test_ice_driver_removal_CPPFLAGS = $(glib_test_cppflags)
+tests_glib_test_ice_driver_removal_LDFLAGS = $(glib_test_ldflags)
+tests_glib_test_ice_driver_removal_LDADD = $(glib_test_ldadd) -ldl
 tests_glib_test_ice_driver_files_SOURCES = tests/glib/test-ice-driver-files.c tests/support/tsan-object.c
 tests_glib_test_ice_driver_files_CPPFLAGS = $(glib_test_cppflags)
 tests_glib_test_ice_driver_files_LDFLAGS = $(glib_test_ldflags)
