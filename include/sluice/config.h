@@ -145,7 +145,7 @@ SLUICE_API SluiceStatus sluice_config_set_overlap(SluiceConfig *self, SluiceTime
  * sluice_config_set_waive_restart_cookie:
  * @self: a config
  * @waive: 1: on a validated path a ClientHello of a new association is taken without a cookie while no other new one
- *   is on its way: a round trip less. Who can send in the peer's name, and receives nothing, can then begin handshakes
+ *   is on its way and none was replaced lately: a round trip less. Who can send in the peer's name, and receives nothing, can then begin handshakes
  *   at a bounded rate. 0 (default): cookie first
  *
  * Returns: %SLUICE_OK, %SLUICE_INVALID_STATE

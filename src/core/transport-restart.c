@@ -38,11 +38,11 @@ static int is_busy(const SluiceTransport *self, SluiceTime now)
     return !sl_dtls_is_finished(attempt) && sl_dtls_is_fresh(attempt, now);
 }
 
+/* Not while the second place is taken, be it by an association that was replaced: packets are under way under its keys. */
 static int may_waive_cookie(const SluiceTransport *self)
 {
     return self->config->waive_restart_cookie && self->path_validated &&
-           sl_transport_is_established(self) &&
-           (self->second.phase == SL_SECOND_NONE || self->second.phase == SL_SECOND_OLD);
+           sl_transport_is_established(self) && self->second.phase == SL_SECOND_NONE;
 }
 
 /* What the one counted for that goes now, or room for one more. NULL: there is none. */

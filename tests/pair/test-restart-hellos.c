@@ -204,6 +204,37 @@ static void test_waived(void **state)
     }
 }
 
+/* Bug: packets that were under way under the replaced keys were refused. Mechanism: with the cookie waived any ClientHello began an
+ * attempt in the place of the association that had been replaced, and its keys went. Found by simulate --anything, seed 3070982. */
+static void test_waived_not_in_the_overlap(void **state)
+{
+    SluiceConfig *a = new_config(CLIENT), *b = new_config(SERVER);
+    uint8_t hello[1500];
+    size_t len = strange_hello(0, hello);
+    Pair pair;
+
+    (void)state;
+    assert_status(sluice_config_set_waive_restart_cookie(b, 1), SLUICE_OK);
+    open_with(&pair, a, b);
+    connect_within(&pair, 100 * MS);
+    assert_talks(&pair);
+    assert_status(announce(&pair, CLIENT, SLUICE_ROLE_CLIENT), SLUICE_OK);
+    pair.end[CLIENT].link.settings.delay = 60 * MS; /* what is sent now comes when the restart is over */
+    assert_status(pair_send_media(&pair, CLIENT, SLUICE_KIND_RTP, 5, 1, 0x22, 40), SLUICE_OK);
+    pair.end[CLIENT].link.settings.delay = 10 * MS;
+    pair_run(&pair, 42 * MS);
+    assert_int_equal(pair_stats(&pair, CLIENT).generation, 2);
+    assert_status(pair_send_media(&pair, CLIENT, SLUICE_KIND_RTP, 6, 1, 0x22, 40), SLUICE_OK);
+    pair_run(&pair, 12 * MS);
+    assert_int_equal(pair_stats(&pair, SERVER).generation, 2);
+    link_inject(&pair.end[CLIENT].link, vclock_now(), hello, len);
+    pair_run(&pair, 100 * MS);
+    assert_int_equal(pair_stats(&pair, SERVER).dropped_unauthentic, 0);
+    assert_int_equal(pair_count(&pair, SERVER, SLUICE_KIND_RTP), 3); /* one of assert_talks() */
+    assert_int_equal(pair_stats(&pair, SERVER).hello_verify_requests, 1);
+    pair_close(&pair);
+}
+
 /* RES-01: what an attempt beside a live association may hold: nine fragments that claim the greatest length. */
 static void test_memory_of_an_attempt(void **state)
 {
@@ -326,6 +357,7 @@ int main(void)
         cmocka_unit_test(test_flood_on_a_restart),
         cmocka_unit_test(test_cookie_is_spent),
         cmocka_unit_test(test_waived),
+        cmocka_unit_test(test_waived_not_in_the_overlap),
         cmocka_unit_test(test_memory_of_an_attempt),
         cmocka_unit_test(test_last_flight_is_sent_again_beside_an_attempt),
         cmocka_unit_test(test_finished_is_kept_among_data),
