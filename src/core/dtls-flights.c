@@ -220,6 +220,8 @@ int sl_dtls_is_fresh(const SlDtls *self, SluiceTime now)
     return self->clock.expiries == 0;
 }
 
+uint64_t sl_dtls_next_number(const SlDtls *self) { return self->flight.next_number; }
+
 /* -- after each call into OpenSSL --------------------------------------------------------------------------- */
 
 static void count_flight(SlDtls *self, SluiceFlight *note)

@@ -114,6 +114,9 @@ int sl_dtls_take_alert(SlDtls *self, SluiceAlert *alert);
 /* Of a broken one: the alert that it has written in plaintext, as a record; it is never sent by itself. Returns its length. */
 size_t sl_dtls_last_words(const SlDtls *self, const uint8_t **record);
 
+/* The number of its next record in plaintext: none that it has sent has that, or a greater one. */
+uint64_t sl_dtls_next_number(const SlDtls *self);
+
 /* The alert of its end, if it has one (the number is not -1). */
 SluiceAlert sl_dtls_alert(const SlDtls *self);
 

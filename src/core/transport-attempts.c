@@ -35,7 +35,8 @@ struct SlAttempts {
     unsigned n; /* that were given up */
     SluiceTime given_up_at, next_at;
     SlEvidence evidence;
-    SluiceEnd last_end; /* of the last one that was given up */
+    SluiceEnd last_end;   /* of the last one that was given up */
+    uint64_t next_number; /* of a record in plaintext that no attempt has sent yet */
     struct {
         uint32_t maker; /* the attempt that it has answered; 0: a free place */
         uint8_t random[SERVER_RANDOM];
@@ -134,14 +135,24 @@ static void follow(SluiceTransport *self, SluiceTime now, SluiceRole role)
         begin_client(self, now);
 }
 
+static void note_numbers(SluiceTransport *self, int place)
+{
+    uint64_t next = sl_dtls_next_number(self->associations[place]);
+
+    if (next > self->attempts->next_number)
+        self->attempts->next_number = next;
+}
+
 /* It leads nowhere: a client begins another, a server waits for one. */
 static void give_up(SluiceTransport *self, SluiceTime now, int place)
 {
     SluiceRole role = sl_dtls_role(self->associations[place]);
 
     self->stats.attempts_given_up++;
-    if (self->attempts)
+    if (self->attempts) {
         sl_dtls_get_end(self->associations[place], &self->attempts->last_end);
+        note_numbers(self, place);
+    }
     if (place == SL_SECOND) {
         self->stats.restarts_failed++;
         sl_second_clear(self);
@@ -231,12 +242,26 @@ void sl_attempts_note_between(SluiceTransport *self, SluiceTime now, const uint8
         }
 }
 
+/* The alert of an attempt that is long gone. A peer that has one session for all of them would take the number that the alert
+ * had there for a replay (RFC 6347 section 4.1.2.6). */
+static void number_last_words(SluiceTransport *self, SlEvidence *evidence, int place)
+{
+    if (evidence->last_words_len < SL_RECORD_HEADER)
+        return;
+    if (is_attempt(self, place))
+        note_numbers(self, place);
+    if (self->attempts->next_number <= ASKED_NUMBER && self->role != SLUICE_ROLE_CLIENT)
+        self->attempts->next_number = ASKED_NUMBER + 1;
+    sl_put48(evidence->last_words + 5, self->attempts->next_number);
+}
+
 void sl_attempts_believe(SluiceTransport *self, SluiceTime now)
 {
-    const SlEvidence evidence = self->attempts->evidence;
+    SlEvidence evidence = self->attempts->evidence;
     SluiceEvent event = {.type = SLUICE_EVENT_ALERT, .time = now, .u.alert = evidence.alert};
     int place = place_of_attempts(self);
 
+    number_last_words(self, &evidence, place);
     sl_attempts_end(self);
     if (evidence.alert.number >= 0)
         sl_event_queue_push(&self->events, &event);

@@ -153,17 +153,18 @@ void foreign_open(Foreign *self, const ForeignLibrary *library, SluiceRole role)
     foreign_open_with(self, library, role, "X25519:P-256", 0);
 }
 
-void foreign_open_with(Foreign *self, const ForeignLibrary *library, SluiceRole role,
-                       const char *groups, uint64_t options)
+/* @expected: the side whose certificate the transport has been told of. */
+static void open_between(Foreign *self, const ForeignLibrary *library, SluiceRole role,
+                         const char *groups, uint64_t options, const LinkSettings *settings,
+                         int expected)
 {
-    const LinkSettings settings = {.delay = 10 * MS};
     SluiceConfig *config = new_config(CLIENT);
-    SluiceFingerprint fingerprint = fingerprint_of(certificate_of(SERVER), SLUICE_HASH_SHA256);
+    SluiceFingerprint fingerprint = fingerprint_of(certificate_of(expected), SLUICE_HASH_SHA256);
 
     memset(self, 0, sizeof *self);
     rng_init(&self->rng, 1);
-    link_init(&self->to_us, &settings, &self->rng);
-    link_init(&self->to_peer, &settings, &self->rng);
+    link_init(&self->to_us, settings, &self->rng);
+    link_init(&self->to_peer, settings, &self->rng);
     self->begun = vclock_now();
     self->library = library;
     self->peer = library->open(self, role, groups, options);
@@ -174,6 +175,22 @@ void foreign_open_with(Foreign *self, const ForeignLibrary *library, SluiceRole 
     assert_status(sluice_transport_start(self->transport, vclock_now(), role), SLUICE_OK);
     library->start(self->peer);
     drain(self);
+}
+
+void foreign_open_with(Foreign *self, const ForeignLibrary *library, SluiceRole role,
+                       const char *groups, uint64_t options)
+{
+    const LinkSettings settings = {.delay = 10 * MS};
+
+    open_between(self, library, role, groups, options, &settings, SERVER);
+}
+
+void foreign_open_to_refuse(Foreign *self, const ForeignLibrary *library, SluiceRole role,
+                            SluiceTime delay)
+{
+    const LinkSettings settings = {.delay = delay};
+
+    open_between(self, library, role, "X25519:P-256", 0, &settings, CLIENT);
 }
 
 void foreign_close(Foreign *self)

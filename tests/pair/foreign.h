@@ -45,6 +45,9 @@ struct Foreign {
 void foreign_open(Foreign *self, const ForeignLibrary *library, SluiceRole role);
 void foreign_open_with(Foreign *self, const ForeignLibrary *library, SluiceRole role,
                        const char *groups, uint64_t options);
+/* The transport expects another certificate than the peer's; the path has @delay one way. */
+void foreign_open_to_refuse(Foreign *self, const ForeignLibrary *library, SluiceRole role,
+                            SluiceTime delay);
 void foreign_close(Foreign *self);
 void foreign_send(Foreign *self, const uint8_t *data, size_t len);
 

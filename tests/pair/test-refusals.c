@@ -70,6 +70,59 @@ static void test_no_common_profile(void **state)
     pair_close(&pair);
 }
 
+/* What a peer that has one session has seen of ours. */
+typedef struct {
+    uint64_t numbers; /* a bit for each of the records in plaintext */
+    int alerts;
+} Told;
+
+/* A link filter. An alert is no replay of anything. */
+static int note_numbers(void *context, uint64_t number, SluiceTime now, uint8_t *data, size_t len)
+{
+    Told *told = context;
+
+    (void)number;
+    (void)now;
+    for (size_t at = 0; at + 13 <= len; at += 13 + ((size_t)data[at + 11] << 8 | data[at + 12])) {
+        uint8_t low = data[at + 10];
+
+        if (data[at + 4]) /* under the keys */
+            continue;
+        assert_true(low < 64);
+        if (data[at] == 21) {
+            assert_false(told->numbers >> low & 1);
+            told->alerts++;
+        }
+        told->numbers |= UINT64_C(1) << low;
+    }
+    return 1;
+}
+
+/* Bug: a peer that has one session was not told why it is refused. Mechanism: the alert had the record number that was next
+ * when its attempt broke, and the attempts behind that one had used it: to the peer it was a replay. */
+static void test_wrong_certificate_of_another_library(void **state)
+{
+    static const int delays[] = {1, 5, 10, 20, 30, 40, 60, 100};
+
+    (void)state;
+    for (int role = SLUICE_ROLE_CLIENT; role <= SLUICE_ROLE_SERVER; role++)
+        for (size_t d = 0; d < sizeof delays / sizeof delays[0]; d++) {
+            Told told = {0};
+            Foreign foreign;
+            SluiceEnd end;
+
+            foreign_open_to_refuse(&foreign, &foreign_openssl, (SluiceRole)role, delays[d] * MS);
+            foreign.to_peer.filter = note_numbers;
+            foreign.to_peer.filter_context = &told;
+            foreign_run(&foreign, 4 * SECOND);
+            assert_status(sluice_transport_get_end(foreign.transport, &end), SLUICE_OK);
+            assert_int_equal(end.reason, SLUICE_END_FINGERPRINT_MISMATCH);
+            assert_int_equal(told.alerts, 1);
+            assert_int_equal(foreign_openssl.last_alert(foreign.peer), 42);
+            foreign_close(&foreign);
+        }
+}
+
 /* OpenSSL's own client, which has no group of ours, is told so. */
 static void test_no_shared_cipher(void **state)
 {
@@ -152,8 +205,11 @@ static void test_refused_restart(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_wrong_certificate), cmocka_unit_test(test_no_common_profile),
-        cmocka_unit_test(test_no_shared_cipher),  cmocka_unit_test(test_forged_hello_is_no_refusal),
+        cmocka_unit_test(test_wrong_certificate),
+        cmocka_unit_test(test_no_common_profile),
+        cmocka_unit_test(test_wrong_certificate_of_another_library),
+        cmocka_unit_test(test_no_shared_cipher),
+        cmocka_unit_test(test_forged_hello_is_no_refusal),
         cmocka_unit_test(test_refused_restart),
     };
 

@@ -6,6 +6,7 @@ The HTTP of our side is a few lines said by the test; what counts is below: who 
 ends an answer without a length, that an answer which is cut off is seen, resumption, and 5 MiB each way."""
 
 import os
+import re
 import sys
 
 from tls_harness import (HOST, PADDING, VERSIONS, Failure, Foreign, Peer, Poll, Writer, check, check_equal,
@@ -60,12 +61,14 @@ def curl_gets(version):
 
 
 def curl_refuses(version):
-    # That the name is another it finds out after the handshake.
-    for options, end in (({"ca": ids.other_root}, ("alert-received", "unknown_ca")),
-                         ({"host": "other.test"}, ("close-notify", "close_notify"))):
+    # That the name is another it finds out after the handshake. Later ones leave then without a word.
+    for options, ends in (({"ca": ids.other_root}, [("alert-received", "unknown_ca")]),
+                          ({"host": "other.test"}, [("close-notify", "close_notify"),
+                                                    ("truncated", "unknown")])):
         with listen(version, once=True) as server, Curl(server.port(), version, **options) as curl:
             curl.check_exit(60)
-            check_equal(server.end()[:2], end, "end")
+            end = tuple(server.end()[:2])
+            check(end in ends, "end: %s, expected one of %s" % (end, ends))
             check("got GET" not in server.output, "no request came")
     with listen("1.2" if version == "1.3" else "1.3", once=True) as server, \
             Curl(server.port(), version) as curl:
@@ -113,7 +116,7 @@ def curl_again(version):
         answer(server, "two", "second", length("second"))
         curl.check_exit(0)
         curl.gets("first", "second")
-        check("Re-using existing connection" in curl.output, "one connection")
+        check(re.search("Re-using existing .*connection", curl.output), "one connection")
         server.check_exit(0)
     with listen(version) as server, Curl(server.port(), version, paths=("one", "two")) as curl:
         answer(server, "one", "first", length("first"), "Connection: close")

@@ -258,7 +258,7 @@ def wrong_address(name, folder):
 
 
 def expired(name, folder):
-    check_refused(name, folder, identity("late", ids.root, days=-1), trusted(), "certificate has expired")
+    check_refused(name, folder, identity("late", ids.root, expired=True), trusted(), "certificate has expired")
 
 
 def self_signed(name, folder):

@@ -45,10 +45,25 @@ def free_tcp_port():
 
 # -- certificates ----------------------------------------------------------------------------------
 
+@functools.cache
+def openssl_version():
+    words = subprocess.run(["openssl", "version"], check=True, capture_output=True, text=True).stdout
+    return tuple(int(n) for n in re.search(r" (\d+)\.(\d+)", words).groups())
+
+
+def validity(expired):
+    """How the openssl tool is told: from 3.4 on it takes dates, and no number of days below 0."""
+    if not expired:
+        return ["-days", "30"]
+    if openssl_version() >= (3, 4):
+        return ["-not_before", "20200101000000Z", "-not_after", "20200102000000Z"]
+    return ["-days", "-1"]
+
+
 class Signed(Certificate):
     """A certificate that an authority has signed. Made by openssl."""
 
-    def __init__(self, folder, name, issuer, extensions, days=30, kind="ec"):
+    def __init__(self, folder, name, issuer, extensions, expired=False, kind="ec"):
         # pylint: disable=super-init-not-called
         self.path = os.path.join(folder, name + ".pem")
         self.key = os.path.join(folder, name + ".key")
@@ -60,7 +75,7 @@ class Signed(Certificate):
         self.openssl("req", "-new", "-newkey", *how, "-nodes", "-subj", "/CN=" + name, "-keyout",
                      self.key, "-out", request)
         signer = ["-CA", issuer.path, "-CAkey", issuer.key] if issuer else ["-signkey", self.key]
-        self.openssl("x509", "-req", "-in", request, *signer, "-days", str(days), "-set_serial",
+        self.openssl("x509", "-req", "-in", request, *signer, *validity(expired), "-set_serial",
                      "0x" + hashlib.sha256(name.encode()).hexdigest()[:16], "-extfile", wanted,
                      "-out", self.path)
 
@@ -115,7 +130,7 @@ class Identities:
 
     @functools.cached_property
     def expired(self):
-        return leaf(self.folder, "expired", self.root, days=-1)
+        return leaf(self.folder, "expired", self.root, expired=True)
 
     @functools.cached_property
     def other_host(self):
@@ -135,7 +150,7 @@ class Identities:
 
     @functools.cached_property
     def expired_client(self):
-        return leaf(self.folder, "expired-client", self.root, "DNS:client.test", days=-1)
+        return leaf(self.folder, "expired-client", self.root, "DNS:client.test", expired=True)
 
     @functools.cached_property
     def stranger(self):
