@@ -189,25 +189,32 @@ static SluiceStatus begin_anew(SluiceTransport *self, SluiceTime now, SluiceRole
     return role == SLUICE_ROLE_AUTO ? SLUICE_OK : sluice_transport_start(self, now, role);
 }
 
-/* The peer was faster than signalling: what is there may be what is announced. 1: it is kept. */
-static int keep_second(SluiceTransport *self, SluiceTime now, SluiceRole role)
+/* The peer was faster than signalling: what is there may be what is announced. */
+static int is_announced(const SluiceTransport *self, SluiceRole role,
+                        const SlPeerIdentity *expected)
+{
+    SlSecondPhase phase = self->second.phase;
+
+    if (phase == SL_SECOND_NONE || phase == SL_SECOND_OLD || role == SLUICE_ROLE_CLIENT ||
+        sl_dtls_role(self->associations[SL_SECOND]) != SLUICE_ROLE_SERVER)
+        return 0;
+    return phase != SL_SECOND_CANDIDATE || !expected->n ||
+           sl_fingerprints_match(expected->list, expected->n, self->second.peer_der,
+                                 self->second.peer_der_len) == 1;
+}
+
+static void keep_second(SluiceTransport *self, SluiceTime now)
 {
     const SlPeerIdentity *expected = &self->restart.identity;
     SlSecondPhase phase = self->second.phase;
-    SlDtls *association = self->associations[SL_SECOND];
 
-    if (phase == SL_SECOND_NONE || phase == SL_SECOND_OLD || role == SLUICE_ROLE_CLIENT ||
-        sl_dtls_role(association) != SLUICE_ROLE_SERVER)
-        return 0;
     if (phase == SL_SECOND_CANDIDATE && expected->n)
-        return sl_fingerprints_match(expected->list, expected->n, self->second.peer_der,
-                                     self->second.peer_der_len) == 1;
-    sl_dtls_set_identity(association, expected);
+        return;
+    sl_dtls_set_identity(self->associations[SL_SECOND], expected);
     if (phase == SL_SECOND_CANDIDATE) /* its client speaks by it already */
         sl_second_doubt(self, now);
     if (phase == SL_SECOND_UNVERIFIED)
         sl_second_verify(self, now);
-    return 1;
 }
 
 SluiceStatus sluice_transport_restart(SluiceTransport *self, SluiceTime now, SluiceRole role,
@@ -215,6 +222,7 @@ SluiceStatus sluice_transport_restart(SluiceTransport *self, SluiceTime now, Slu
 {
     SlPeerIdentity identity;
     SluiceStatus status;
+    int kept;
 
     if (!self || (unsigned)role > SLUICE_ROLE_SERVER)
         return SLUICE_INVALID_ARGUMENT;
@@ -225,6 +233,11 @@ SluiceStatus sluice_transport_restart(SluiceTransport *self, SluiceTime now, Slu
         sl_peer_identity_clear(&identity);
         return sl_transport_has_ended(self) ? SLUICE_ENDED : SLUICE_INVALID_STATE;
     }
+    kept = is_announced(self, role, &identity);
+    /* Its client has the keys in use: were it dropped, and what is announced came to nothing, the ends would have no keys in
+     * common. */
+    if (self->second.phase == SL_SECOND_CANDIDATE && !kept)
+        sl_second_promote(self, now);
     self->restart.announced = 1;
     self->restart.reason = 0;
     self->restart.role = role;
@@ -233,8 +246,10 @@ SluiceStatus sluice_transport_restart(SluiceTransport *self, SluiceTime now, Slu
         return begin_anew(self, now, role);
     self->restart.deadline = now + self->config->handshake_deadline;
     sl_attempts_begin(self, now);
-    if (keep_second(self, now, role))
+    if (kept) {
+        keep_second(self, now);
         return sl_transport_status(self);
+    }
     sl_second_clear(self);
     return role == SLUICE_ROLE_CLIENT ? sl_restart_begin_as_client(self, now) : SLUICE_OK;
 }

@@ -129,7 +129,8 @@ SluiceStatus ends_restart(Ends *self, int end, SluiceRole role, EndsPeer peer)
 
     if (status == SLUICE_OK) {
         self->restarted = 1;
-        self->half_restarted |= peer != ENDS_RIGHT;
+        self->clients |= role == SLUICE_ROLE_CLIENT ? 1 << end : 0;
+        self->half_restarted |= peer != ENDS_RIGHT || self->clients == 3;
         self->trusted[end] |= peer == ENDS_RIGHT;
     }
     return status;
@@ -420,10 +421,21 @@ void ends_check_keys(Ends *self)
     ORACLE(memcmp(a.remote_salt, b.local_salt, a.salt_len) == 0);
 }
 
+int ends_may_differ(const Ends *self)
+{
+    SluiceStats stats;
+
+    for (int end = 0; end < 2; end++)
+        if (sluice_transport_get_stats(self->end[end], &stats, sizeof stats) == SLUICE_OK &&
+            stats.attempts_given_up)
+            return 1;
+    return self->restarted;
+}
+
 void ends_check(Ends *self)
 {
     check_end(self, 0);
     check_end(self, 1);
-    if (!self->restarted) /* or one of them is a generation ahead */
+    if (!ends_may_differ(self))
         ends_check_keys(self);
 }

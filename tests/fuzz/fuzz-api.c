@@ -339,7 +339,7 @@ static void (*const calls[])(Ends *, int, Input *) = {call_start,
                                                       call_protect_batch,
                                                       call_ssrc};
 
-/* What was announced has come to its end, one way or the other; then both ends have the same keys again. */
+/* What was begun has come to its end, one way or the other; then both ends have the same keys again. */
 static void settle(Ends *ends)
 {
     SluiceTime limit = ends->now + SETTLED_AFTER;
@@ -374,7 +374,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         calls[(what & 0x7f) % (sizeof calls / sizeof *calls)](&ends, what >> 7, &in);
         ends_check(&ends);
     }
-    if (ends.restarted && !ends.half_restarted)
+    if (ends_may_differ(&ends) && !ends.half_restarted)
         settle(&ends);
     ends_close(&ends);
     return 0;
