@@ -134,3 +134,20 @@ AC_DEFUN([SLUICE_CHECK_PLAIN_SHA1], [
   enable_deprecated_openssl=$sluice_plain_sha1
   AS_IF([test "$sluice_plain_sha1" = yes],
         [OPENSSL_API_FLAGS="$OPENSSL_API_FLAGS -DSL_PLAIN_SHA1"])])
+
+# SLUICE_CHECK_WHIP
+# What samples/whip-echo needs beside the binding, json-glib and usrsctp.
+AC_DEFUN([SLUICE_CHECK_WHIP], [
+  PKG_CHECK_MODULES([WHIP], [libsoup-3.0 >= 3.2 gstreamer-sdp-1.0 >= 1.20],
+                    [sluice_whip=yes], [sluice_whip="no (no libsoup-3.0 or gstreamer-sdp-1.0)"])
+  SLUICE_SYSTEM_INCLUDES([WHIP_CFLAGS])
+  AC_PATH_PROG([GLIB_COMPILE_RESOURCES], [glib-compile-resources])
+  AS_IF([test "$have_json" != yes], [sluice_whip="no (without GLib or json-glib)"],
+        [test "$have_usrsctp" != yes], [sluice_whip="no (no usrsctp)"],
+        [test -z "$GLIB_COMPILE_RESOURCES"], [sluice_whip="no (no glib-compile-resources)"])
+  AS_CASE([$enable_whip],
+          [no], [],
+          [yes], [AS_IF([test "$sluice_whip" != yes],
+                        [AC_MSG_ERROR([samples/whip-echo was asked for: $sluice_whip])])],
+          [enable_whip=$sluice_whip])
+  AM_CONDITIONAL([WITH_WHIP], [test "$enable_whip" = yes])])

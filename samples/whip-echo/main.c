@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * whip-echo: sends a browser back to itself. HTTP is libsoup's, ICE libnice's, SCTP usrsctp's, SDP GStreamer's; DTLS and SRTP
+ * are libsluice's.
+ *
+ *   ./whip-echo          prints one URL: open it
+ */
+#include "driver-source.h"
+#include "events.h"
+#include "options.h"
+#include "sctp.h"
+#include "server.h"
+
+#include <glib-unix.h>
+
+typedef struct {
+    GMainLoop *loop;
+    WhipServer *server;
+    gboolean stopping;
+} Program;
+
+static void on_stopped(G_GNUC_UNUSED gpointer server, gpointer user_data)
+{
+    g_main_loop_quit(((Program *)user_data)->loop);
+}
+
+/* The first time in order, the second time at once. */
+static gboolean on_signal(gpointer user_data)
+{
+    Program *program = user_data;
+
+    if (program->stopping) {
+        g_main_loop_quit(program->loop);
+    } else {
+        program->stopping = TRUE;
+        whip_server_stop(program->server, on_stopped, program);
+    }
+    return G_SOURCE_CONTINUE;
+}
+
+static void serve(Program *program, const WhipEnvironment *environment)
+{
+    g_autofree char *url = whip_server_get_url(program->server);
+    JsonBuilder *event = whip_event_begin("listening", NULL);
+    GSource *source = whip_driver_source_new(environment->driver);
+
+    whip_json_string(event, "url", url);
+    whip_event_end(event);
+    program->loop = g_main_loop_new(NULL, FALSE);
+    g_unix_signal_add(SIGINT, on_signal, program);
+    g_unix_signal_add(SIGTERM, on_signal, program);
+    g_main_loop_run(program->loop);
+    g_main_loop_unref(program->loop);
+    g_source_destroy(source);
+    g_source_unref(source);
+}
+
+static int run(const WhipOptions *options)
+{
+    WhipEnvironment environment = {.options = options};
+    Program program = {0};
+    GError *error = NULL;
+    int status = 1;
+
+    if (whip_options_make_configs(options, &environment.config, &environment.data_config, &error) &&
+        (environment.driver = sluice_ice_driver_new(0, &error)) != NULL &&
+        (program.server = whip_server_new(&environment, &error)) != NULL) {
+        serve(&program, &environment);
+        whip_server_free(program.server);
+        whip_sctp_finish();
+        status = 0;
+    }
+    g_clear_object(&environment.driver);
+    sluice_config_unref(environment.config);
+    sluice_config_unref(environment.data_config);
+    if (error != NULL)
+        g_printerr("whip-echo: %s\n", error->message);
+    g_clear_error(&error);
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    WhipOptions options = {0};
+    int status = 2;
+
+    if (whip_options_parse(&options, argc, argv)) {
+        whip_events_init(options.json);
+        status = run(&options);
+    }
+    whip_options_clear(&options);
+    return status;
+}
