@@ -17,6 +17,8 @@ whip_sources = \
 	samples/whip-echo/ice.c \
 	samples/whip-echo/ice.h \
 	samples/whip-echo/main.c \
+	samples/whip-echo/obituaries.c \
+	samples/whip-echo/obituaries.h \
 	samples/whip-echo/offer.c \
 	samples/whip-echo/offer.h \
 	samples/whip-echo/offer-media.c \

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "server.h"
 #include "events.h"
+#include "obituaries.h"
 #include "page.h"
 #include "refusal.h"
 #include "reply.h"
@@ -15,7 +16,8 @@ struct WhipServer {
     const WhipEnvironment *environment;
     SoupServer *http;
     GHashTable *sessions; /* by id; those that are on their way out among them */
-    GFunc done;           /* stopping */
+    WhipObituaries *obituaries;
+    GFunc done; /* stopping */
     gpointer user_data;
 };
 
@@ -126,6 +128,7 @@ static void on_gone(WhipSession *session, gpointer user_data)
     Offerer *offerer = user_data;
     WhipServer *self = offerer->server;
 
+    whip_obituaries_note(self->obituaries, session);
     g_hash_table_remove(self->sessions, whip_session_get_id(session));
     g_free(offerer);
     if (self->done != NULL && g_hash_table_size(self->sessions) == 0)
@@ -295,31 +298,36 @@ static void serve_session(WhipServer *self, SoupServerMessage *message, const ch
     }
 }
 
+static void add_all_stats(WhipServer *self, JsonBuilder *builder)
+{
+    GHashTableIter iter;
+    gpointer each;
+
+    json_builder_begin_object(builder);
+    json_builder_set_member_name(builder, "sessions");
+    json_builder_begin_array(builder);
+    g_hash_table_iter_init(&iter, self->sessions);
+    while (g_hash_table_iter_next(&iter, NULL, &each))
+        if (!whip_session_is_ending(each))
+            whip_session_add_stats(each, builder);
+    json_builder_end_array(builder);
+    json_builder_end_object(builder);
+}
+
 /* @id: NULL for all of them. */
 static void serve_stats(WhipServer *self, SoupServerMessage *message, const char *id)
 {
     WhipSession *session = id != NULL ? find_session(self, id) : NULL;
-    JsonBuilder *builder;
+    JsonBuilder *builder = json_builder_new();
 
-    if (id != NULL && session == NULL) {
-        refuse(message, 404, "There is no such session (any more).");
-        return;
-    }
-    builder = json_builder_new();
     if (session != NULL) {
         whip_session_add_stats(session, builder);
-    } else {
-        GHashTableIter iter;
-        gpointer each;
-        json_builder_begin_object(builder);
-        json_builder_set_member_name(builder, "sessions");
-        json_builder_begin_array(builder);
-        g_hash_table_iter_init(&iter, self->sessions);
-        while (g_hash_table_iter_next(&iter, NULL, &each))
-            if (!whip_session_is_ending(each))
-                whip_session_add_stats(each, builder);
-        json_builder_end_array(builder);
-        json_builder_end_object(builder);
+    } else if (id == NULL) {
+        add_all_stats(self, builder);
+    } else if (!whip_obituaries_add(self->obituaries, id, builder)) {
+        g_object_unref(builder);
+        refuse(message, 404, "There is no such session (any more).");
+        return;
     }
     g_autofree char *text = whip_json_finish(builder);
     whip_reply(message, 200, "application/json", text);
@@ -360,6 +368,7 @@ WhipServer *whip_server_new(const WhipEnvironment *environment, GError **error)
 
     self->environment = environment;
     self->sessions = g_hash_table_new(g_str_hash, g_str_equal);
+    self->obituaries = whip_obituaries_new();
     self->http = soup_server_new("server-header", "libsluice-whip-echo", NULL);
     soup_server_add_early_handler(self->http, NULL, on_headers, self, NULL);
     soup_server_add_handler(self->http, NULL, on_request, self, NULL);
@@ -372,6 +381,7 @@ void whip_server_free(WhipServer *self)
 {
     g_object_unref(self->http);
     g_hash_table_unref(self->sessions);
+    whip_obituaries_free(self->obituaries);
     g_free(self);
 }
 

@@ -33,6 +33,7 @@ struct WhipSession {
     gpointer user_data;
     const char *end_reason; /* it is on its way out */
     char *end_detail;
+    const char *end_alert;
 };
 
 /* session.c */

@@ -13,9 +13,13 @@ static gboolean on_deadline(gpointer user_data)
 {
     WhipSession *self = user_data;
 
-    whip_session_end_with(self, self->phases.connected != 0 ? "ice-failed" : "never-connected",
-                          self->phases.ice != 0 ? "DTLS was not finished in time"
-                                                : "no path between client and server was found");
+    if (self->phases.connected != 0)
+        whip_session_end_with(self, "ice-failed", "the client was not heard any more");
+    else
+        whip_session_end_with(self, "never-connected",
+                              self->phases.ice != 0
+                                  ? "DTLS was not finished in time"
+                                  : "no path between client and server was found");
     return G_SOURCE_REMOVE;
 }
 
@@ -78,12 +82,16 @@ static void on_connected(WhipTransport *transport, gpointer user_data)
         whip_session_clear_deadline(self);
 }
 
-static void on_closed(G_GNUC_UNUSED WhipTransport *transport, const GError *error,
-                      gpointer user_data)
+static void on_closed(WhipTransport *transport, const GError *error, gpointer user_data)
 {
     WhipSession *self = user_data;
+    SluiceTransport *core = sluice_ice_transport_get_transport(whip_transport_get_dtls(transport));
+    SluiceEnd end;
     gboolean in_order = g_error_matches(error, SLUICE_ERROR, SLUICE_ERROR_CLOSE_NOTIFY);
 
+    if (self->end_reason == NULL && sluice_transport_get_end(core, &end) == SLUICE_OK &&
+        end.alert >= 0)
+        self->end_alert = sluice_alert_name(end.alert);
     whip_session_end_with(self, in_order ? "closed-by-client" : "dtls-failed", error->message);
 }
 
@@ -215,6 +223,11 @@ const char *whip_session_get_name(const WhipSession *self) { return self->name; 
 
 const char *whip_session_get_etag(const WhipSession *self) { return self->etag; }
 
+WhipSessionEnd whip_session_get_end(const WhipSession *self)
+{
+    return (WhipSessionEnd){self->end_reason, self->end_detail, self->end_alert};
+}
+
 gboolean whip_session_is_ending(const WhipSession *self) { return self->end_reason != NULL; }
 
 /* ---- PATCH ---- */
@@ -266,6 +279,7 @@ static void tell_ended(WhipSession *self)
 
     whip_json_string(event, "reason", self->end_reason);
     whip_json_string(event, "detail", self->end_detail);
+    whip_json_string(event, "alert", self->end_alert);
     whip_json_ms(event, "lifeMs", g_get_monotonic_time() - self->phases.offered);
     whip_event_end(event);
 }

@@ -46,6 +46,14 @@ void whip_session_patch(WhipSession *self, WhipFragment *fragment, WhipSessionDo
 /* @reason: in few words, static. */
 void whip_session_end(WhipSession *self, const char *reason);
 
+/* Why a session has ended; the strings are static or live as long as the session. */
+typedef struct {
+    const char *reason; /* NULL: it has not */
+    const char *detail; /* NULL: none */
+    const char *alert;  /* the last one of TLS, by its name; NULL: none */
+} WhipSessionEnd;
+WhipSessionEnd whip_session_get_end(const WhipSession *self);
+
 /* TRUE once it is on its way out. */
 gboolean whip_session_is_ending(const WhipSession *self);
 

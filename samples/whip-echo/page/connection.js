@@ -6,6 +6,8 @@ import * as words from './words.js';
 const FRAGMENT = 'application/trickle-ice-sdpfrag';
 const PATIENCE_MS = 4000; // of being disconnected, before ICE begins anew
 const GATHERING_MS = 1500;
+// What a browser says of a certificate that is not the announced one; each engine has its own.
+const CERTIFICATE_ALERTS = ['bad_certificate', 'certificate_unknown', 'unknown_ca'];
 
 const line = (sdp, name) => sdp.match(new RegExp(`^a=${name}:(.*)\r?$`, 'm'))?.[1];
 
@@ -224,7 +226,6 @@ export class Connection extends EventTarget {
 
   watchTransports() {
     this.transports().forEach((transport) => {
-      transport.onerror = (event) => { this.dtlsError = event.error; };
       transport.onstatechange = () => this.onDtls();
     });
   }
@@ -251,13 +252,31 @@ export class Connection extends EventTarget {
     }
   }
 
+  // Why the session has ended, by the server's word; it may take a moment until it gives up.
+  async serverReason() {
+    const id = this.location?.split('/').pop();
+    for (let i = 0; id && i < 10; i += 1) {
+      const response = await fetch(`/stats/${id}`, { cache: 'no-store' }).catch(() => null);
+      const stats = response?.ok ? await response.json() : {};
+      if (stats.ended) {
+        return stats.ended;
+      }
+      await new Promise((resolve) => setTimeout(resolve, 500));
+    }
+    return {};
+  }
+
   async onFailed() {
     const transports = this.transports();
     const failed = transports.some((transport) => transport.state === 'failed');
     const ended = transports.some((transport) => transport.state === 'closed');
     if (failed && !this.phases.dtls) {
-      const detail = this.dtlsError?.errorDetail || this.options.tamper || '';
-      this.fail(words.dtlsFailed(/fingerprint/.test(detail), this.dtlsError?.message || detail));
+      // Browsers keep the reason to themselves, but tell the other end by an alert.
+      const reason = await this.serverReason();
+      if (reason.reason) {
+        this.location = null; // nothing is left to be deleted
+      }
+      this.fail(words.dtlsFailed(CERTIFICATE_ALERTS.includes(reason.alert), reason.detail));
     } else if (ended || failed) {
       this.fail(words.closedByServer());
     } else if (this.phases.dtls) {

@@ -121,13 +121,17 @@ function say(kind, text, time) {
 
 function useChannel(channel) {
   const open = (is) => { $('chat-text').disabled = $('chat-send').disabled = !is; };
+  let opened = false;
   channel.addEventListener('open', () => {
+    opened = true;
     open(true);
     say('note', 'The data channel is open.');
   });
   channel.addEventListener('close', () => {
     open(false);
-    say('note', 'The data channel is closed.');
+    if (opened) {
+      say('note', 'The data channel is closed.');
+    }
   });
   channel.addEventListener('message', (event) => {
     const sent = echo.chat.find((message) => message.text === event.data && message.back === undefined);
