@@ -130,7 +130,7 @@ export class Connection extends EventTarget {
 
   // All candidates that wait, in one PATCH; one PATCH at a time, so that they stay in order.
   async flush() {
-    if (this.location === null || this.patching || this.candidates.length === 0 || this.closed) {
+    if (this.location === null || this.patching || this.restarting || this.candidates.length === 0 || this.closed) {
       return;
     }
     this.patching = true;
@@ -179,8 +179,8 @@ export class Connection extends EventTarget {
     this.restarting = true;
     try {
       const before = pc.remoteDescription.sdp;
+      this.candidates = []; // those of before are of no use any more
       await pc.setLocalDescription(await pc.createOffer({ iceRestart: true }));
-      this.candidates = [];
       const response = await this.patch(this.fragment([]), '*');
       const text = await response.text();
       if (response.status !== 200) {
@@ -190,11 +190,11 @@ export class Connection extends EventTarget {
       await pc.setRemoteDescription({ type: 'answer', sdp: this.restartedAnswer(before, text) });
       this.restarts += 1;
       this.tell('note', 'ICE began anew; the keys stay.');
-      this.flush();
     } catch (error) {
       this.tell('note', `The restart failed: ${error.text || error.message}`);
     }
     this.restarting = false;
+    this.flush();
   }
 
   // The answer of before with the ufrag, pwd and candidates of the fragment.
