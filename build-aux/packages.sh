@@ -16,6 +16,12 @@ packages_check='
     gstreamer1.0-nice gir1.2-gstreamer-1.0
     tshark
 '
+packages_whip='
+    libsoup-3.0-dev libgstreamer-plugins-base1.0-dev libusrsctp-dev
+'
+packages_browser='
+    chromium nodejs
+'
 packages_debian='
     build-essential debhelper fakeroot lintian
 '

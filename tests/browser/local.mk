@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Chromium on the page of samples/whip-echo. Run by `make check-browser`; ./check installs what it needs.
+browser_tests = \
+	tests/browser/test-echo.js \
+	tests/browser/test-forms.js \
+	tests/browser/test-troubles.js
+browser_node = tests/browser/node
+EXTRA_DIST += $(browser_tests) tests/browser/browser.js tests/browser/package.json tests/browser/package-lock.json
+
+TEST_EXTENSIONS += .js
+JS_LOG_DRIVER = $(LOG_DRIVER)
+JS_LOG_COMPILER = $(test_limit) env NODE_PATH='$(abs_top_builddir)/$(browser_node)/node_modules' $(NODE)
+
+$(browser_node)/installed: tests/browser/package.json tests/browser/package-lock.json
+	rm -rf $(browser_node)
+	$(MKDIR_P) $(browser_node)
+	cp $(srcdir)/tests/browser/package.json $(srcdir)/tests/browser/package-lock.json $(browser_node)/
+	cd $(browser_node) && npm ci --no-audit --no-fund --ignore-scripts
+	touch $@
+
+# One after another: each has a browser, and looks at a clock now and then.
+check-browser: all $(browser_node)/installed
+	$(MAKE) -j1 check-TESTS TESTS='$(browser_tests)' TEST_TIMEOUT=900
+clean-local-browser:
+	-rm -rf $(browser_node)
+.PHONY: check-browser clean-local-browser
