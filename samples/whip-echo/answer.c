@@ -62,28 +62,48 @@ static void set_address(GstSDPMedia *media, const WhipAnswerTransport *t)
 
 /* ---- RTP ---- */
 
+/* An earlier m-line of the same transport means something else by the number, which RFC 9143 section 7.1.3.1 forbids and
+ * aiortc does: who offers that cannot tell the two apart when they come back. */
+static gboolean is_taken(const WhipOffer *offer, guint index, const char *value)
+{
+    const WhipMedia *m = whip_offer_media(offer, index);
+    guint64 id = g_ascii_strtoull(value, NULL, 10);
+
+    for (guint i = 0; i < index; i++) {
+        const WhipMedia *other = whip_offer_media(offer, i);
+        const char *theirs;
+        if (other->kind != WHIP_MEDIA_RTP || other->transport != m->transport)
+            continue;
+        for (guint n = 0;
+             (theirs = gst_sdp_media_get_attribute_val_n(other->sdp, "extmap", n)) != NULL; n++)
+            if (g_ascii_strtoull(theirs, NULL, 10) == id &&
+                g_strcmp0(strchr(theirs, ' '), strchr(value, ' ')) != 0)
+                return TRUE;
+    }
+    return FALSE;
+}
+
 /* Header extensions by their number, as packets go back as they came. Not those of streams that the answer does not take
- * (simulcast), nor encrypted ones. */
-static void add_extension(GstSDPMedia *media, const char *value)
+ * (simulcast), nor encrypted ones, nor those of one direction. */
+static gboolean takes_extension(const WhipOffer *offer, guint index, const char *value)
 {
     const char *name = strchr(value, ' ');
 
-    if (name != NULL && strstr(name, "rtp-stream-id") == NULL &&
-        strstr(name, "rtp-hdrext:encrypt") == NULL &&
-        memchr(value, '/', (gsize)(name - value)) == NULL)
-        add(media, "extmap", value);
+    return name != NULL && strstr(name, "rtp-stream-id") == NULL &&
+           strstr(name, "rtp-hdrext:encrypt") == NULL &&
+           memchr(value, '/', (gsize)(name - value)) == NULL && !is_taken(offer, index, value);
 }
 
-static void copy_attributes(GstSDPMedia *media, const WhipMedia *m)
+static void copy_attributes(GstSDPMedia *media, const WhipOffer *offer, guint index)
 {
     const char *const names[] = {
         "rtpmap", "fmtp", "rtcp-fb", "ptime", "maxptime", "rtcp-rsize", "extmap-allow-mixed", NULL};
+    const WhipMedia *m = whip_offer_media(offer, index);
 
     for (guint i = 0; i < gst_sdp_media_attributes_len(m->sdp); i++) {
         const GstSDPAttribute *a = gst_sdp_media_get_attribute(m->sdp, i);
-        if (g_str_equal(a->key, "extmap") && a->value != NULL)
-            add_extension(media, a->value);
-        else if (g_strv_contains(names, a->key))
+        if (g_strv_contains(names, a->key) || (g_str_equal(a->key, "extmap") && a->value != NULL &&
+                                               takes_extension(offer, index, a->value)))
             add(media, a->key, a->value);
     }
 }
@@ -128,16 +148,17 @@ static void add_ssrcs(GstSDPMedia *media, const WhipMedia *m, const WhipSsrcMap 
     }
 }
 
-static void answer_rtp(GstSDPMedia *media, const WhipMedia *m, const WhipSsrcMap *ssrcs,
+static void answer_rtp(GstSDPMedia *media, const WhipOffer *offer, const WhipSsrcMap *ssrcs,
                        guint index)
 {
+    const WhipMedia *m = whip_offer_media(offer, index);
     gboolean back = m->sends && m->receives;
 
     for (guint i = 0; i < gst_sdp_media_formats_len(m->sdp); i++)
         gst_sdp_media_add_format(media, gst_sdp_media_get_format(m->sdp, i));
     add(media, back ? "sendrecv" : m->sends ? "recvonly" : "inactive", NULL);
     add(media, "rtcp-mux", NULL);
-    copy_attributes(media, m);
+    copy_attributes(media, offer, index);
     if (back)
         add_ssrcs(media, m, ssrcs, index);
 }
@@ -190,7 +211,7 @@ static void add_media(GstSDPMessage *sdp, const WhipOffer *offer,
             add(media, "mid", m->mid);
         add_transport(media, offer, m, t, index);
         if (m->kind == WHIP_MEDIA_RTP)
-            answer_rtp(media, m, t->ssrcs, index);
+            answer_rtp(media, offer, t->ssrcs, index);
         else
             answer_data(media, m);
     }

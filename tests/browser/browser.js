@@ -100,6 +100,8 @@ async function withServer(args, use) {
     await server.start();
     await use(server);
     await server.stop();
+  } catch (error) {
+    throw new Error(`${error.stack}${server.errors && `\nwhip-echo: ${server.errors}`}`);
   } finally {
     server.kill();
   }
@@ -200,13 +202,13 @@ async function runTests(context) {
   return failed;
 }
 
-async function main() {
-  const context = await openBrowser();
+async function main({ browser = true } = {}) {
+  const context = browser ? await openBrowser() : null;
   let failed = 1;
   try {
     failed = await runTests(context);
   } finally {
-    await context.close();
+    await context?.close();
     fs.rmSync(scratch, { recursive: true, force: true });
   }
   process.exit(failed ? 1 : 0);

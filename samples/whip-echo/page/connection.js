@@ -270,7 +270,8 @@ export class Connection extends EventTarget {
     const transports = this.transports();
     const failed = transports.some((transport) => transport.state === 'failed');
     const ended = transports.some((transport) => transport.state === 'closed');
-    if (failed && !this.phases.dtls) {
+    // Where ICE has not failed it was DTLS, whose own state may be told later.
+    if (!this.phases.dtls && (failed || this.pc.iceConnectionState !== 'failed')) {
       // Browsers keep the reason to themselves, but tell the other end by an alert.
       const reason = await this.serverReason();
       if (reason.reason) {
