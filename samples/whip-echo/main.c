@@ -12,6 +12,7 @@
 #include "server.h"
 
 #include <glib-unix.h>
+#include <nice/agent.h>
 
 typedef struct {
     GMainLoop *loop;
@@ -36,6 +37,24 @@ static gboolean on_signal(gpointer user_data)
         whip_server_stop(program->server, on_stopped, program);
     }
     return G_SOURCE_CONTINUE;
+}
+
+/* What is done once a process, and would make the first caller wait: OpenSSL's context, the test of the ciphers for SRTP, what
+ * libnice loads. A config does it with the first transport that is made of it. */
+static gboolean prepare(const WhipEnvironment *environment, GError **error)
+{
+    SluiceConfig *const configs[] = {environment->config, environment->data_config};
+    NiceAgent *agent = nice_agent_new(NULL, NICE_COMPATIBILITY_RFC5245);
+    gboolean done = TRUE;
+
+    for (gsize i = 0; i < G_N_ELEMENTS(configs) && done; i++) {
+        SluiceIceTransport *transport = sluice_ice_transport_new(
+            agent, nice_agent_add_stream(agent, 1), 1, configs[i], NULL, error);
+        done = transport != NULL;
+        g_clear_object(&transport);
+    }
+    g_object_unref(agent);
+    return done;
 }
 
 static void serve(Program *program, const WhipEnvironment *environment)
@@ -63,6 +82,7 @@ static int run(const WhipOptions *options)
     int status = 1;
 
     if (whip_options_make_configs(options, &environment.config, &environment.data_config, &error) &&
+        prepare(&environment, &error) &&
         (environment.driver = sluice_ice_driver_new(0, &error)) != NULL &&
         (program.server = whip_server_new(&environment, &error)) != NULL) {
         serve(&program, &environment);

@@ -160,7 +160,7 @@ static gboolean set_keylog(SluiceConfig *config, const char *path, GError **erro
     FILE *file = fd >= 0 ? fdopen(fd, "a") : NULL;
 
     if (file == NULL) {
-        g_set_error(error, G_FILE_ERROR, g_file_error_from_errno(errno), "%s: %s", path,
+        g_set_error(error, G_FILE_ERROR, (gint)g_file_error_from_errno(errno), "%s: %s", path,
                     g_strerror(errno));
         return FALSE;
     }
