@@ -92,6 +92,9 @@ SLUICE_API char *sluice_certificate_dup_fingerprint(SluiceCertificate *self, Slu
  */
 SLUICE_API GBytes *sluice_certificate_dup_der(SluiceCertificate *self);
 
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(SluiceCertificate, sluice_certificate_unref)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(SluiceConfig, sluice_config_unref)
+
 G_END_DECLS
 
 #endif

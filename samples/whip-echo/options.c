@@ -201,14 +201,13 @@ static SluiceConfig *make_config(const WhipOptions *o, SluiceCertificate *certif
 gboolean whip_options_make_configs(const WhipOptions *o, SluiceConfig **config,
                                    SluiceConfig **data_config, GError **error)
 {
-    SluiceCertificate *certificate = o->certificate != NULL
-                                         ? load_certificate(o->certificate, error)
-                                         : sluice_certificate_new(SLUICE_KEY_ECDSA_P256, error);
+    g_autoptr(SluiceCertificate) certificate =
+        o->certificate != NULL ? load_certificate(o->certificate, error)
+                               : sluice_certificate_new(SLUICE_KEY_ECDSA_P256, error);
 
     if (certificate == NULL)
         return FALSE;
     *config = make_config(o, certificate, TRUE, error);
     *data_config = *config != NULL ? make_config(o, certificate, FALSE, error) : NULL;
-    sluice_certificate_unref(certificate);
     return *data_config != NULL;
 }
