@@ -270,8 +270,8 @@ export class Connection extends EventTarget {
     const transports = this.transports();
     const failed = transports.some((transport) => transport.state === 'failed');
     const ended = transports.some((transport) => transport.state === 'closed');
-    // Where ICE has not failed it was DTLS, whose own state may be told later.
-    if (!this.phases.dtls && (failed || this.pc.iceConnectionState !== 'failed')) {
+    // Where ICE had found a path it was DTLS, whose own state may be told later.
+    if (!this.phases.dtls && (failed || this.phases.ice)) {
       // Browsers keep the reason to themselves, but tell the other end by an alert.
       const reason = await this.serverReason();
       if (reason.reason) {
