@@ -94,6 +94,14 @@ static gboolean takes_extension(const WhipOffer *offer, guint index, const char 
            memchr(value, '/', (gsize)(name - value)) == NULL && !is_taken(offer, index, value);
 }
 
+/* Where nothing goes back there are receiver reports; of the times at which each packet came (transport-wide-cc), and of
+ * a rate that we would estimate (REMB), nothing is said. */
+static gboolean is_rate_feedback(const char *value)
+{
+    return strstr(value, "transport-wide-cc-extensions") != NULL ||
+           g_str_has_suffix(value, " transport-cc") || g_str_has_suffix(value, " goog-remb");
+}
+
 static void copy_attributes(GstSDPMedia *media, const WhipOffer *offer, guint index)
 {
     const char *const names[] = {
@@ -102,6 +110,8 @@ static void copy_attributes(GstSDPMedia *media, const WhipOffer *offer, guint in
 
     for (guint i = 0; i < gst_sdp_media_attributes_len(m->sdp); i++) {
         const GstSDPAttribute *a = gst_sdp_media_get_attribute(m->sdp, i);
+        if (!m->receives && a->value != NULL && is_rate_feedback(a->value))
+            continue;
         if (g_strv_contains(names, a->key) || (g_str_equal(a->key, "extmap") && a->value != NULL &&
                                                takes_extension(offer, index, a->value)))
             add(media, a->key, a->value);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "echo-media.h"
+#include "report.h"
 #include "rtcp.h"
 #include "sdp-text.h"
 
@@ -14,6 +15,8 @@ struct WhipEchoMedia {
     guint transport;
     WhipSsrcMap *ssrcs;
     guint by_format[128]; /* the m-line of a payload type */
+    guint clocks[128];    /* 0: unknown */
+    guint32 reporter;     /* our SSRC where we are nothing but a receiver */
     WhipEchoCounts counts;
 };
 
@@ -43,6 +46,20 @@ static void add_formats(WhipEchoMedia *self, guint index)
             self->by_format[format] = self->by_format[format] == NO_MEDIA ? index : AMBIGUOUS;
 }
 
+/* "96 VP8/90000". In a bundle a number means the same at every m-line (RFC 9143 section 9.1). */
+static void add_clocks(WhipEchoMedia *self, guint index)
+{
+    const WhipMedia *media = whip_offer_media(self->offer, index);
+    const char *value;
+
+    for (guint i = 0; (value = gst_sdp_media_get_attribute_val_n(media->sdp, "rtpmap", i)); i++) {
+        guint64 format = g_ascii_strtoull(value, NULL, 10);
+        const char *clock = strchr(value, '/');
+        if (format < G_N_ELEMENTS(self->clocks) && clock != NULL)
+            self->clocks[format] = (guint)MIN(g_ascii_strtoull(clock + 1, NULL, 10), 1000000);
+    }
+}
+
 WhipEchoMedia *whip_echo_media_new(const WhipOffer *offer, guint transport)
 {
     WhipEchoMedia *self = g_new0(WhipEchoMedia, 1);
@@ -50,6 +67,7 @@ WhipEchoMedia *whip_echo_media_new(const WhipOffer *offer, guint transport)
     self->offer = offer;
     self->transport = transport;
     self->ssrcs = whip_ssrc_map_new();
+    self->reporter = g_random_int() | 1;
     for (guint i = 0; i < G_N_ELEMENTS(self->by_format); i++)
         self->by_format[i] = NO_MEDIA;
     for (guint i = 0; i < offer->media->len; i++) {
@@ -57,6 +75,7 @@ WhipEchoMedia *whip_echo_media_new(const WhipOffer *offer, guint transport)
         if (media->kind == WHIP_MEDIA_RTP && media->transport == transport) {
             add_offered_ssrcs(self, i);
             add_formats(self, i);
+            add_clocks(self, i);
         }
     }
     return self;
@@ -135,6 +154,80 @@ static WhipSsrc *find_stream(WhipEchoMedia *self, const guint8 *data, gsize len)
     return media < self->offer->media->len ? whip_ssrc_map_add(self->ssrcs, ssrc, media) : NULL;
 }
 
+/* ---- what goes one way only ---- */
+
+static gboolean goes_back(const WhipMedia *media) { return media->sends && media->receives; }
+
+gboolean whip_echo_media_is_receiver(const WhipEchoMedia *self)
+{
+    for (guint i = 0; i < self->offer->media->len; i++) {
+        const WhipMedia *media = whip_offer_media(self->offer, i);
+        if (media->kind == WHIP_MEDIA_RTP && media->transport == self->transport && media->sends &&
+            !media->receives)
+            return TRUE;
+    }
+    return FALSE;
+}
+
+/* A picture that would have to be decoded, in whatever wrapping: not a retransmission or other repair. */
+static gboolean needs_key_frames(const WhipMedia *media, guint format)
+{
+    g_autofree char *prefix = g_strdup_printf("%u ", format);
+    gsize skip = strlen(prefix);
+    const char *value;
+    gboolean repairs = FALSE, asked = FALSE;
+
+    if (!g_str_equal(gst_sdp_media_get_media(media->sdp), "video"))
+        return FALSE;
+    for (guint i = 0; (value = gst_sdp_media_get_attribute_val_n(media->sdp, "rtpmap", i)); i++)
+        repairs |= g_str_has_prefix(value, prefix) &&
+                   (g_ascii_strncasecmp(value + skip, "rtx/", 4) == 0 ||
+                    g_ascii_strncasecmp(value + skip, "ulpfec/", 7) == 0 ||
+                    g_ascii_strncasecmp(value + skip, "flexfec", 7) == 0);
+    for (guint i = 0; (value = gst_sdp_media_get_attribute_val_n(media->sdp, "rtcp-fb", i)); i++)
+        asked |= g_str_has_suffix(value, " nack pli");
+    return asked && !repairs;
+}
+
+static void note_new_stream(WhipEchoMedia *self, WhipSsrc *stream, guint format)
+{
+    const WhipMedia *media = whip_offer_media(self->offer, stream->media);
+
+    if (stream->reception.packets == 1 && !goes_back(media))
+        stream->is_picture = stream->key_frame_wanted = needs_key_frames(media, format);
+}
+
+void whip_echo_media_report(WhipEchoMedia *self, SluiceIceTransport *transport)
+{
+    GPtrArray *all = whip_ssrc_map_all(self->ssrcs);
+    WhipReport report;
+
+    whip_report_begin(&report, self->reporter);
+    for (guint i = 0; i < all->len; i++) {
+        WhipSsrc *stream = g_ptr_array_index(all, i);
+        if (goes_back(whip_offer_media(self->offer, stream->media)) || !stream->reception.heard)
+            continue;
+        guint64 lost = whip_report_add(&report, stream->theirs, &stream->reception);
+        if (stream->is_picture && lost > 0)
+            stream->key_frame_wanted = TRUE;
+        if (!stream->key_frame_wanted || !whip_report_want_key_frame(&report, stream->theirs))
+            continue;
+        stream->key_frame_wanted = FALSE;
+        self->counts.key_frames_wanted++;
+    }
+    gsize len = whip_report_end(&report);
+    if (len > 0 && sluice_ice_transport_send_rtcp(transport, report.data, len, NULL))
+        self->counts.rtcp_sent++;
+}
+
+static void note_sender_report(guint32 ssrc, const guint8 *ntp, gpointer user_data)
+{
+    WhipSsrc *stream = whip_ssrc_map_find(((WhipEchoMedia *)user_data)->ssrcs, ssrc);
+
+    if (stream != NULL)
+        whip_reception_note_sender_report(&stream->reception, ntp, g_get_monotonic_time());
+}
+
 /* ---- back ---- */
 
 static void echo_rtp(WhipEchoMedia *self, SluiceIceTransport *transport, guint8 *data, gsize len)
@@ -146,8 +239,10 @@ static void echo_rtp(WhipEchoMedia *self, SluiceIceTransport *transport, guint8 
         return;
     }
     const WhipMedia *media = whip_offer_media(self->offer, stream->media);
-    whip_ssrc_count(stream, get16(data + 2), len);
-    if (!media->sends || !media->receives) {
+    whip_reception_note(&stream->reception, data, len, self->clocks[data[1] & 127],
+                        g_get_monotonic_time());
+    note_new_stream(self, stream, data[1] & 127);
+    if (!goes_back(media)) {
         self->counts.not_echoed++;
         return;
     }
@@ -191,6 +286,7 @@ static void echo_rtcp(WhipEchoMedia *self, SluiceIceTransport *transport, guint8
     SluiceTransport *core = sluice_ice_transport_get_transport(transport);
 
     self->counts.rtcp_received++;
+    whip_rtcp_each_sender_report(data, len, note_sender_report, self);
     gsize n = whip_rtcp_mirror(data, len, image_with_byes, note_bye, &byes);
     if (n > 0 && sluice_ice_transport_send_rtcp(transport, data, n, NULL))
         self->counts.rtcp_sent++;

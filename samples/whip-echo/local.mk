@@ -27,10 +27,14 @@ whip_sources = \
 	samples/whip-echo/options.h \
 	samples/whip-echo/page.c \
 	samples/whip-echo/page.h \
+	samples/whip-echo/reception.c \
+	samples/whip-echo/reception.h \
 	samples/whip-echo/refusal.c \
 	samples/whip-echo/refusal.h \
 	samples/whip-echo/reply.c \
 	samples/whip-echo/reply.h \
+	samples/whip-echo/report.c \
+	samples/whip-echo/report.h \
 	samples/whip-echo/rtcp.c \
 	samples/whip-echo/rtcp.h \
 	samples/whip-echo/sctp.c \

@@ -164,3 +164,18 @@ gsize whip_rtcp_mirror(guint8 *data, gsize len, WhipSsrcFunc map, WhipByeFunc by
     }
     return at;
 }
+
+void whip_rtcp_each_sender_report(const guint8 *data, gsize len, WhipSenderReportFunc func,
+                                  gpointer user_data)
+{
+    for (gsize at = 0; len - at >= 8;) {
+        const guint8 *p = data + at;
+        gsize size = 4 * (((gsize)p[2] << 8 | p[3]) + 1);
+
+        if (p[0] >> 6 != 2 || size > len - at)
+            return;
+        if (p[1] == SR && size >= 28)
+            func(get32(p + 4), p + 8, user_data);
+        at += size;
+    }
+}

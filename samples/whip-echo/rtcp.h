@@ -16,4 +16,9 @@ typedef void (*WhipByeFunc)(guint32 ssrc, gpointer user_data);
 gsize whip_rtcp_mirror(guint8 *data, gsize len, WhipSsrcFunc map, WhipByeFunc bye,
                        gpointer user_data);
 
+/* @ntp: the 8 bytes of the report's NTP time. */
+typedef void (*WhipSenderReportFunc)(guint32 ssrc, const guint8 *ntp, gpointer user_data);
+void whip_rtcp_each_sender_report(const guint8 *data, gsize len, WhipSenderReportFunc func,
+                                  gpointer user_data);
+
 #endif

@@ -54,9 +54,9 @@ static void add_streams(WhipSession *self, const WhipTransport *transport, JsonB
         whip_json_string(b, "kind", gst_sdp_media_get_media(media->sdp));
         whip_json_int(b, "ssrc", s->theirs);
         whip_json_int(b, "echoSsrc", s->ours);
-        whip_json_int(b, "packetsReceived", (gint64)s->packets);
-        whip_json_int(b, "bytesReceived", (gint64)s->bytes);
-        whip_json_int(b, "packetsLost", (gint64)whip_ssrc_lost(s));
+        whip_json_int(b, "packetsReceived", (gint64)s->reception.packets);
+        whip_json_int(b, "bytesReceived", (gint64)s->reception.bytes);
+        whip_json_int(b, "packetsLost", (gint64)whip_reception_lost(&s->reception));
         whip_json_int(b, "notSent", (gint64)s->not_sent);
         json_builder_end_object(b);
     }
@@ -72,6 +72,7 @@ static void add_echo(const WhipTransport *transport, JsonBuilder *b)
     whip_json_int(b, "rtcpPacketsSent", (gint64)c->rtcp_sent);
     whip_json_int(b, "rtpUnattributed", (gint64)c->unattributed);
     whip_json_int(b, "rtpNotEchoed", (gint64)c->not_echoed);
+    whip_json_int(b, "pliCount", (gint64)c->key_frames_wanted);
     if (d == NULL)
         return;
     begin_object(b, "data");

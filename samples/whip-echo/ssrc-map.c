@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "ssrc-map.h"
 
-#define MAX_DROPOUT 3000
-#define MAX_MISORDER 100
-
 struct WhipSsrcMap {
     GPtrArray *all; /* of WhipSsrc */
     GHashTable *theirs, *ours;
@@ -65,27 +62,3 @@ guint32 whip_ssrc_map_image(const WhipSsrcMap *self, guint32 ssrc)
 }
 
 GPtrArray *whip_ssrc_map_all(const WhipSsrcMap *self) { return self->all; }
-
-void whip_ssrc_count(WhipSsrc *self, guint16 sequence, gsize bytes)
-{
-    guint16 ahead = (guint16)(sequence - (guint16)self->highest);
-
-    self->packets++;
-    self->bytes += bytes;
-    if (!self->heard) {
-        self->heard = TRUE;
-        self->first = self->highest = sequence;
-    } else if (ahead < MAX_DROPOUT) {
-        self->highest += ahead;
-    } else if (ahead < 65536 - MAX_MISORDER) { /* a jump: the stream begins anew */
-        self->first = self->highest = sequence;
-        self->packets = 1;
-    }
-}
-
-guint64 whip_ssrc_lost(const WhipSsrc *self)
-{
-    guint64 expected = self->heard ? (guint64)self->highest - self->first + 1 : 0;
-
-    return expected > self->packets ? expected - self->packets : 0;
-}

@@ -5,17 +5,16 @@
 /* Who is who in the echo. A stream that came with one SSRC goes back with another, as a browser takes its own for a
  * collision. The two are each other's image, so feedback about the echo becomes feedback about the original. */
 
-#include <glib.h>
+#include "reception.h"
 
 #define WHIP_MAX_SSRCS 64 /* streams of a transport */
 
 typedef struct {
     guint32 theirs, ours;
     guint media; /* index of the m-line */
-    guint64 packets, bytes, not_sent;
-    /* Of RFC 3550 appendix A.1: what was lost on the way to us. */
-    gboolean heard;
-    guint32 first, highest; /* extended sequence numbers */
+    guint64 not_sent;
+    WhipReception reception;
+    gboolean is_picture, key_frame_wanted; /* of a client that only sends */
 } WhipSsrc;
 
 typedef struct WhipSsrcMap WhipSsrcMap;
@@ -31,9 +30,5 @@ WhipSsrc *whip_ssrc_map_add(WhipSsrcMap *self, guint32 theirs, guint media);
 guint32 whip_ssrc_map_image(const WhipSsrcMap *self, guint32 ssrc);
 /* All, in order of appearance. */
 GPtrArray *whip_ssrc_map_all(const WhipSsrcMap *self);
-
-void whip_ssrc_count(WhipSsrc *self, guint16 sequence, gsize bytes);
-/* How many did not come of those that should have. */
-guint64 whip_ssrc_lost(const WhipSsrc *self);
 
 #endif

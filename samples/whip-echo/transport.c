@@ -11,6 +11,7 @@ struct WhipTransport {
     WhipEchoMedia *echo;
     WhipDataChannels *data;
     gboolean connected;
+    GSource *reports; /* NULL: the client wants all of it back */
     const WhipTransportFuncs *funcs;
     gpointer user_data;
 };
@@ -73,6 +74,23 @@ static void on_packet(SluiceIceTransport *dtls, SluiceKind kind, guint8 *data, g
         whip_data_channels_receive(self->data, data, len);
 }
 
+static gboolean on_report(gpointer user_data)
+{
+    WhipTransport *self = user_data;
+
+    whip_echo_media_report(self->echo, self->dtls);
+    return G_SOURCE_CONTINUE;
+}
+
+static void start_reports(WhipTransport *self)
+{
+    if (!whip_echo_media_is_receiver(self->echo))
+        return;
+    self->reports = g_timeout_source_new_seconds(1);
+    g_source_set_callback(self->reports, on_report, self, NULL);
+    g_source_attach(self->reports, sluice_ice_transport_get_main_context(self->dtls));
+}
+
 static void on_state(SluiceIceTransport *dtls, G_GNUC_UNUSED GParamSpec *pspec, gpointer user_data)
 {
     WhipTransport *self = user_data;
@@ -81,6 +99,7 @@ static void on_state(SluiceIceTransport *dtls, G_GNUC_UNUSED GParamSpec *pspec, 
         return;
     self->connected = TRUE;
     start_data(self);
+    start_reports(self);
     self->funcs->connected(self, self->user_data);
 }
 
@@ -138,6 +157,10 @@ WhipTransport *whip_transport_new(const WhipOffer *offer, guint index, SluiceRol
 void whip_transport_free(WhipTransport *self)
 {
     g_signal_handlers_disconnect_by_data(self->dtls, self);
+    if (self->reports != NULL) {
+        g_source_destroy(self->reports);
+        g_source_unref(self->reports);
+    }
     g_clear_pointer(&self->data, whip_data_channels_free);
     sluice_ice_transport_set_packet_func(self->dtls, NULL, NULL, NULL);
     g_object_unref(self->dtls); /* closes it */

@@ -107,6 +107,20 @@ async function withServer(args, use) {
   }
 }
 
+// Descriptors of the server but for its connections of HTTP, which a browser keeps as long as it likes.
+function descriptors(server) {
+  const folder = `/proc/${server.child.pid}`;
+  const tcp = new Set(['tcp', 'tcp6'].flatMap((name) => fs.readFileSync(`${folder}/net/${name}`, 'utf8').split('\n').slice(1))
+    .map((line) => `socket:[${line.trim().split(/\s+/)[9]}]`));
+  return fs.readdirSync(`${folder}/fd`).filter((fd) => {
+    try {
+      return !tcp.has(fs.readlinkSync(`${folder}/fd/${fd}`));
+    } catch {
+      return false; // closed meanwhile
+    }
+  }).length;
+}
+
 // ---- the browser ----
 
 const FLAGS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
@@ -214,4 +228,4 @@ async function main({ browser = true } = {}) {
   process.exit(failed ? 1 : 0);
 }
 
-module.exports = { chat, check, checkEqual, closePage, main, makeCertificate, openBrowser, openPage, seeEcho, sleep, state, test, waitFor, withServer };
+module.exports = { chat, check, checkEqual, closePage, descriptors, main, makeCertificate, openBrowser, openPage, seeEcho, sleep, state, test, waitFor, withServer };

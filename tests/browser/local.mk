@@ -2,6 +2,7 @@
 # Chromium on the page of samples/whip-echo. Run by `make check-browser`; ./check installs what it needs.
 browser_tests = \
 	tests/browser/test-echo.js \
+	tests/browser/test-feedback.js \
 	tests/browser/test-forms.js \
 	tests/browser/test-malformed.js \
 	tests/browser/test-troubles.js
@@ -11,7 +12,7 @@ browser_offers = \
 	tests/browser/offers/node-datachannel.sdp \
 	tests/browser/offers/wrtc.sdp
 browser_node = tests/browser/node
-EXTRA_DIST += $(browser_tests) $(browser_offers) tests/browser/browser.js tests/browser/package.json tests/browser/package-lock.json
+EXTRA_DIST += $(browser_tests) $(browser_offers) tests/browser/browser.js tests/browser/relay.js tests/browser/package.json tests/browser/package-lock.json
 
 TEST_EXTENSIONS += .js
 JS_LOG_DRIVER = $(LOG_DRIVER)
