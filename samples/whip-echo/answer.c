@@ -33,6 +33,13 @@ static void add_candidates(GstSDPMedia *media, const WhipAnswerTransport *t)
     add(media, "end-of-candidates", NULL);
 }
 
+static const char *setup_name(SluiceRole role)
+{
+    return role == SLUICE_ROLE_CLIENT   ? "active"
+           : role == SLUICE_ROLE_SERVER ? "passive"
+                                        : "actpass";
+}
+
 /* RFC 9143 section 7.3 wants these in the tagged m-line alone; browsers write and read them in each, and some clients need
  * them there. The candidates are in the tagged one. */
 static void add_transport(GstSDPMedia *media, const WhipOffer *offer, const WhipMedia *m,
@@ -42,7 +49,7 @@ static void add_transport(GstSDPMedia *media, const WhipOffer *offer, const Whip
 
     add_ice(media, t);
     add(media, "fingerprint", t->fingerprint);
-    add(media, "setup", t->role == SLUICE_ROLE_CLIENT ? "active" : "passive");
+    add(media, "setup", setup_name(t->role));
     if (offered->tls_id) {
         g_autofree char *id = g_uuid_string_random(); /* of token characters, and long enough */
         add(media, "tls-id", id);

@@ -2,7 +2,8 @@
 #ifndef WHIP_ANSWER_H
 #define WHIP_ANSWER_H
 
-/* The answer to an offer (RFC 9429 section 5.3): everything is accepted that a mirror can send back. */
+/* The answer to an offer (RFC 9429 section 5.3): everything is accepted that a mirror can send back. Of our own offer it is
+ * the text. */
 
 #include "offer.h"
 #include "ssrc-map.h"
@@ -16,7 +17,7 @@ typedef struct {
     char *address;     /* of the default candidate; NULL: there is none */
     guint port;
     char *fingerprint;
-    SluiceRole role;          /* CLIENT or SERVER */
+    SluiceRole role;          /* AUTO: actpass, in an offer */
     const WhipSsrcMap *ssrcs; /* what is sent in place of what the offer names */
 } WhipAnswerTransport;
 

@@ -25,6 +25,8 @@ whip_sources = \
 	samples/whip-echo/offer-transport.c \
 	samples/whip-echo/options.c \
 	samples/whip-echo/options.h \
+	samples/whip-echo/own-offer.c \
+	samples/whip-echo/own-offer.h \
 	samples/whip-echo/page.c \
 	samples/whip-echo/page.h \
 	samples/whip-echo/reception.c \
@@ -45,6 +47,7 @@ whip_sources = \
 	samples/whip-echo/server.h \
 	samples/whip-echo/session.c \
 	samples/whip-echo/session.h \
+	samples/whip-echo/session-answer.c \
 	samples/whip-echo/session-ice.c \
 	samples/whip-echo/session-private.h \
 	samples/whip-echo/session-stats.c \

@@ -32,7 +32,7 @@ typedef struct {
     guint
         media; /* index of the m-line that speaks for it (RFC 9143 section 7.2: the offerer-tagged one) */
     gboolean bundle;
-    char *ufrag, *pwd;     /* of a restart, once there was one */
+    char *ufrag, *pwd;     /* of a restart, once there was one; NULL: not known yet */
     char *fingerprints;    /* one a line */
     SluiceRole role;       /* ours: as the offer demands, AUTO where it leaves the choice */
     gboolean tls_id;       /* RFC 8842 is spoken */
@@ -45,6 +45,7 @@ typedef struct {
     GArray *media;         /* of WhipMedia */
     GPtrArray *transports; /* of WhipOfferTransport */
     gboolean lite;         /* the client is ICE-lite */
+    gboolean own;          /* this server makes the offer, and nothing is known of the client */
 } WhipOffer;
 
 /* NULL with @error set. */

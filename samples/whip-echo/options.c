@@ -24,6 +24,7 @@ static const char more[] =
     "\n"
     "  POST /whip         an offer (application/sdp); 201, the answer, Location and ETag\n"
     "  PATCH Location     candidates, or an ICE restart (application/trickle-ice-sdpfrag)\n"
+    "  POST /offer        the other way round: 201 and an offer; PATCH Location with the answer\n"
     "  DELETE Location    the end\n"
     "  GET /stats         figures of all sessions; GET /stats/ID of one\n"
     "\n"

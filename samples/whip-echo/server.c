@@ -2,6 +2,7 @@
 #include "server.h"
 #include "events.h"
 #include "obituaries.h"
+#include "own-offer.h"
 #include "page.h"
 #include "refusal.h"
 #include "reply.h"
@@ -10,6 +11,7 @@
 #include <string.h>
 
 #define WHIP_PATH "/whip"
+#define OFFER_PATH "/offer"
 #define STATS_PATH "/stats"
 
 struct WhipServer {
@@ -175,6 +177,31 @@ static gboolean check_role(const WhipServer *self, const WhipOffer *offer, GErro
     return TRUE;
 }
 
+/* Takes @offer over. */
+static void begin_session(WhipServer *self, SoupServerMessage *message, WhipOffer *offer)
+{
+    g_autoptr(GError) error = NULL;
+
+    if (g_hash_table_size(self->sessions) >= (guint)self->environment->options->max_sessions) {
+        whip_offer_free(offer);
+        whip_reply_header(message, "Retry-After", "5");
+        refuse(message, 503, "There are as many sessions as this server was told to take.");
+        return;
+    }
+    Offerer *offerer = g_new0(Offerer, 1);
+    offerer->server = self;
+    WhipSession *session =
+        whip_session_new(self->environment, offer, on_answered, on_gone, offerer, &error);
+    if (session == NULL) {
+        g_free(offerer);
+        refuse_error(message, error);
+        return;
+    }
+    offerer->pending = whip_pending_new(message);
+    g_hash_table_insert(self->sessions, (gpointer)whip_session_get_id(session), session);
+    whip_event_end(whip_event_begin("offer", whip_session_get_name(session)));
+}
+
 static void post(WhipServer *self, SoupServerMessage *message)
 {
     g_autoptr(GBytes) body =
@@ -187,28 +214,14 @@ static void post(WhipServer *self, SoupServerMessage *message)
         refuse(message, 415, "An offer is " WHIP_SDP_TYPE ".");
         return;
     }
-    if (g_hash_table_size(self->sessions) >= (guint)self->environment->options->max_sessions) {
-        whip_reply_header(message, "Retry-After", "5");
-        refuse(message, 503, "There are as many sessions as this server was told to take.");
-        return;
-    }
     const char *text = g_bytes_get_data(body, &len);
     WhipOffer *offer = whip_offer_parse(text, len, &error);
     if (offer != NULL && !check_role(self, offer, &error))
         g_clear_pointer(&offer, whip_offer_free);
-    Offerer *offerer = g_new0(Offerer, 1);
-    offerer->server = self;
-    WhipSession *session = offer != NULL ? whip_session_new(self->environment, offer, on_answered,
-                                                            on_gone, offerer, &error)
-                                         : NULL;
-    if (session == NULL) {
-        g_free(offerer);
+    if (offer != NULL)
+        begin_session(self, message, offer);
+    else
         refuse_error(message, error);
-        return;
-    }
-    offerer->pending = whip_pending_new(message);
-    g_hash_table_insert(self->sessions, (gpointer)whip_session_get_id(session), session);
-    whip_event_end(whip_event_begin("offer", whip_session_get_name(session)));
 }
 
 static void on_patched(WhipSession *session, const char *text, const GError *error,
@@ -249,6 +262,14 @@ static void patch(WhipSession *session, SoupServerMessage *message)
     gsize len;
     const char *text = g_bytes_get_data(body, &len);
 
+    if (has_type(message, WHIP_SDP_TYPE) && whip_session_wants_answer(session)) {
+        WhipOffer *answer = whip_offer_parse(text, len, &error);
+        if (answer != NULL)
+            whip_session_take_answer(session, answer, on_patched, whip_pending_new(message));
+        else
+            refuse_error(message, error);
+        return;
+    }
     if (!has_type(message, WHIP_FRAGMENT_TYPE)) {
         whip_reply_header(message, "Accept-Patch", WHIP_FRAGMENT_TYPE);
         refuse(message, 415, "A PATCH is " WHIP_FRAGMENT_TYPE ".");
@@ -275,6 +296,14 @@ static void serve_endpoint(WhipServer *self, SoupServerMessage *message, const c
     } else {
         refuse_method(message, "POST, OPTIONS");
     }
+}
+
+static void serve_offer(WhipServer *self, SoupServerMessage *message, const char *method)
+{
+    if (g_str_equal(method, "POST"))
+        begin_session(self, message, whip_own_offer_new());
+    else
+        refuse_method(message, "POST");
 }
 
 static void serve_session(WhipServer *self, SoupServerMessage *message, const char *method,
@@ -345,6 +374,8 @@ static void on_request(SoupServer *http, SoupServerMessage *message, const char 
         return; /* refused by its headers */
     if (g_str_equal(path, WHIP_PATH))
         serve_endpoint(self, message, method);
+    else if (g_str_equal(path, OFFER_PATH))
+        serve_offer(self, message, method);
     else if (g_str_has_prefix(path, WHIP_PATH "/"))
         serve_session(self, message, method, path + strlen(WHIP_PATH "/"));
     else if (!reads)

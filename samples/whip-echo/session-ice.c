@@ -49,6 +49,8 @@ static gboolean start(WhipSession *self, GError **error)
         const WhipOfferTransport *offered = whip_offer_transport(self->offer, i);
         if (!whip_transport_start(g_ptr_array_index(self->transports, i), error))
             return FALSE;
+        if (offered->ufrag == NULL)
+            continue;
         if (!whip_ice_set_credentials(self->ice, i, offered->ufrag, offered->pwd))
             return whip_refuse(error, 500, "libnice refused the ufrag and pwd.");
         whip_ice_add_candidates(self->ice, i, offered->candidates);
@@ -153,17 +155,19 @@ static gboolean restart_transport(WhipSession *self, const WhipFragment *fragmen
     WhipOfferTransport *offered = whip_offer_transport(self->offer, index);
     const WhipFragmentPart *part = credentials_for(self, fragment, index);
 
-    if (part == NULL ||
-        (g_str_equal(part->ufrag, offered->ufrag) && g_str_equal(part->pwd, offered->pwd)))
+    gboolean first = offered->ufrag == NULL; /* the answer to our offer follows */
+
+    if (part == NULL || (!first && g_str_equal(part->ufrag, offered->ufrag) &&
+                         g_str_equal(part->pwd, offered->pwd)))
         return TRUE;
-    if (!whip_ice_restart(self->ice, index) ||
+    if ((!first && !whip_ice_restart(self->ice, index)) ||
         !whip_ice_set_credentials(self->ice, index, part->ufrag, part->pwd))
         return FALSE;
     g_free(offered->ufrag);
     g_free(offered->pwd);
     offered->ufrag = g_strdup(part->ufrag);
     offered->pwd = g_strdup(part->pwd);
-    *restarted = TRUE;
+    *restarted |= !first;
     return TRUE;
 }
 

@@ -2,7 +2,8 @@
 #ifndef WHIP_SESSION_PRIVATE_H
 #define WHIP_SESSION_PRIVATE_H
 
-/* WhipSession inside: session.c is its life, session-ice.c what goes on with ICE and PATCH, session-stats.c the figures. */
+/* WhipSession inside: session.c is its life, session-ice.c what goes on with ICE and PATCH, session-answer.c
+ * an answer of the client's, session-stats.c the figures. */
 
 #include "answer.h"
 #include "events.h"
@@ -52,5 +53,8 @@ void whip_session_free_descriptions(WhipSession *self, WhipAnswerTransport *list
 /* What the fragment asks for. FALSE with @error set. @text: the answer to a restart, else NULL. */
 gboolean whip_session_apply(WhipSession *self, const WhipFragment *fragment, char **text,
                             GError **error);
+
+/* session-answer.c: takes @answer over, unless FALSE is returned with @error set. */
+gboolean whip_session_answer(WhipSession *self, WhipOffer *answer, GError **error);
 
 #endif

@@ -116,6 +116,8 @@ static SluiceRole role_for(const WhipSession *self, const WhipOfferTransport *of
 {
     SluiceRole wanted = self->environment->options->dtls_role;
 
+    if (self->offer->own)
+        return wanted; /* AUTO: setup:actpass */
     if (offered->role != SLUICE_ROLE_AUTO)
         return offered->role;
     return wanted == SLUICE_ROLE_AUTO ? SLUICE_ROLE_SERVER : wanted;
@@ -162,7 +164,8 @@ static void begin(GMainContext *context, gpointer user_data)
                                 .stun = options->stun,
                                 .loopback = options->loopback,
                                 .lite = options->lite,
-                                .controlling = self->offer->lite};
+                                .controlling =
+                                    self->offer->lite || (self->offer->own && !options->lite)};
     g_autoptr(GError) error = NULL;
 
     if (self->end_reason != NULL)
@@ -234,7 +237,8 @@ gboolean whip_session_is_ending(const WhipSession *self) { return self->end_reas
 
 typedef struct {
     WhipSession *session;
-    WhipFragment *fragment;
+    WhipFragment *fragment; /* or: */
+    WhipOffer *answer;
     WhipSessionDone done;
     gpointer user_data;
 } Patch;
@@ -248,8 +252,10 @@ static void apply_patch(G_GNUC_UNUSED GMainContext *context, gpointer user_data)
 
     if (self->end_reason != NULL)
         whip_refuse(&error, 404, "This session has ended.");
-    else
+    else if (patch->fragment != NULL)
         whip_session_apply(self, patch->fragment, &text, &error);
+    else if (whip_session_answer(self, patch->answer, &error))
+        patch->answer = NULL;
     patch->done(self, text, error, patch->user_data);
 }
 
@@ -257,18 +263,30 @@ static void free_patch(gpointer user_data)
 {
     Patch *patch = user_data;
 
-    whip_fragment_free(patch->fragment);
+    g_clear_pointer(&patch->fragment, whip_fragment_free);
+    g_clear_pointer(&patch->answer, whip_offer_free);
     g_free(patch);
+}
+
+static void post_patch(WhipSession *self, Patch patch)
+{
+    patch.session = self;
+    sluice_ice_driver_invoke(self->environment->driver, self->context, apply_patch,
+                             g_memdup2(&patch, sizeof patch), free_patch);
 }
 
 void whip_session_patch(WhipSession *self, WhipFragment *fragment, WhipSessionDone done,
                         gpointer user_data)
 {
-    Patch *patch = g_new(Patch, 1);
+    post_patch(self, (Patch){.fragment = fragment, .done = done, .user_data = user_data});
+}
 
-    *patch = (Patch){self, fragment, done, user_data};
-    sluice_ice_driver_invoke(self->environment->driver, self->context, apply_patch, patch,
-                             free_patch);
+gboolean whip_session_wants_answer(const WhipSession *self) { return self->offer->own; }
+
+void whip_session_take_answer(WhipSession *self, WhipOffer *answer, WhipSessionDone done,
+                              gpointer user_data)
+{
+    post_patch(self, (Patch){.answer = answer, .done = done, .user_data = user_data});
 }
 
 /* ---- the end ---- */

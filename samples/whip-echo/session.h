@@ -27,7 +27,7 @@ typedef void (*WhipSessionDone)(WhipSession *session, const char *text, const GE
 /* Nothing of it is left; it is freed when this returns. */
 typedef void (*WhipSessionGone)(WhipSession *session, gpointer user_data);
 
-/* Takes @offer over. @answered is called once. NULL with @error set: no descriptor is left, or the role does not fit. */
+/* Takes @offer over. @answered is called once, with the answer, or with the offer where @offer is our own. NULL with @error set: no descriptor is left, or the role does not fit. */
 WhipSession *whip_session_new(const WhipEnvironment *environment, WhipOffer *offer,
                               WhipSessionDone answered, WhipSessionGone gone, gpointer user_data,
                               GError **error);
@@ -42,6 +42,11 @@ const char *whip_session_get_etag(const WhipSession *self);
 /* Candidates, or a restart: takes @fragment over. @done is called once: with no text for candidates. */
 void whip_session_patch(WhipSession *self, WhipFragment *fragment, WhipSessionDone done,
                         gpointer user_data);
+
+gboolean whip_session_wants_answer(const WhipSession *self);
+/* The answer to our own offer: takes @answer over. @done is called once, with no text. */
+void whip_session_take_answer(WhipSession *self, WhipOffer *answer, WhipSessionDone done,
+                              gpointer user_data);
 
 /* @reason: in few words, static. */
 void whip_session_end(WhipSession *self, const char *reason);

@@ -135,7 +135,8 @@ WhipTransport *whip_transport_new(const WhipOffer *offer, guint index, SluiceRol
 
     if (dtls == NULL)
         return NULL;
-    if (!sluice_ice_transport_set_remote_fingerprint(dtls, offered->fingerprints, error)) {
+    if (!offer->own &&
+        !sluice_ice_transport_set_remote_fingerprint(dtls, offered->fingerprints, error)) {
         g_object_unref(dtls);
         return NULL;
     }
@@ -171,6 +172,24 @@ void whip_transport_free(WhipTransport *self)
 gboolean whip_transport_start(WhipTransport *self, GError **error)
 {
     return sluice_ice_transport_start(self->dtls, self->role, error);
+}
+
+gboolean whip_transport_set_answer(WhipTransport *self, const WhipOffer *answer, GError **error)
+{
+    const WhipOfferTransport *answered = whip_offer_transport(answer, self->index);
+
+    /* The order is free: where the peer's handshake is over by now, it is judged by the fingerprint here. */
+    if (self->role == SLUICE_ROLE_AUTO &&
+        !sluice_ice_transport_start(self->dtls, answered->role, error))
+        return FALSE;
+    if (!sluice_ice_transport_set_remote_fingerprint(self->dtls, answered->fingerprints, error))
+        return FALSE;
+    self->role = answered->role;
+    self->offer = answer;
+    self->data_media = find_data_media(answer, self->index);
+    whip_echo_media_free(self->echo);
+    self->echo = whip_echo_media_new(answer, self->index);
+    return TRUE;
 }
 
 guint whip_transport_get_index(const WhipTransport *self) { return self->index; }

@@ -35,6 +35,10 @@ void whip_transport_free(WhipTransport *self);
 /* DTLS begins as soon as ICE has a path. */
 gboolean whip_transport_start(WhipTransport *self, GError **error);
 
+/* What the client says to our own offer: who it is, which role is left for us, what it sends. @answer must outlive the
+ * transport. FALSE with @error set. */
+gboolean whip_transport_set_answer(WhipTransport *self, const WhipOffer *answer, GError **error);
+
 guint whip_transport_get_index(const WhipTransport *self);
 SluiceRole whip_transport_get_role(const WhipTransport *self);
 gboolean whip_transport_is_connected(const WhipTransport *self);

@@ -121,6 +121,13 @@ function descriptors(server) {
   }).length;
 }
 
+// A response that says no, in a sentence.
+async function refused(response, status, part) {
+  const text = await response.text();
+  checkEqual(response.status, status, `status for "${part}" (${text.trim()})`);
+  check(text.includes(part), `${JSON.stringify(text)} has no "${part}"`);
+}
+
 // ---- the browser ----
 
 const FLAGS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
@@ -228,4 +235,4 @@ async function main({ browser = true } = {}) {
   process.exit(failed ? 1 : 0);
 }
 
-module.exports = { chat, check, checkEqual, closePage, descriptors, main, makeCertificate, openBrowser, openPage, seeEcho, sleep, state, test, waitFor, withServer };
+module.exports = { chat, check, checkEqual, closePage, descriptors, main, makeCertificate, openBrowser, openPage, refused, seeEcho, sleep, state, test, waitFor, withServer };

@@ -4,6 +4,7 @@ browser_tests = \
 	tests/browser/test-echo.js \
 	tests/browser/test-feedback.js \
 	tests/browser/test-forms.js \
+	tests/browser/test-late.js \
 	tests/browser/test-malformed.js \
 	tests/browser/test-troubles.js
 browser_offers = \

@@ -25,11 +25,7 @@ async function offerOf(context, server) {
 
 const post = (server, body, type = SDP) => fetch(`${server.url}whip`, { method: 'POST', headers: { 'Content-Type': type }, body });
 
-async function refused(response, status, part) {
-  const text = await response.text();
-  t.checkEqual(response.status, status, `status for "${part}" (${text.trim()})`);
-  t.check(text.includes(part), `${JSON.stringify(text)} has no "${part}"`);
-}
+const { refused } = t;
 
 // ---- HTTP ----
 

@@ -11,9 +11,12 @@ const CERTIFICATE_ALERTS = ['bad_certificate', 'certificate_unknown', 'unknown_c
 
 const line = (sdp, name) => sdp.match(new RegExp(`^a=${name}:(.*)\r?$`, 'm'))?.[1];
 
+const wrongFingerprint = (sdp) => sdp.replace(/^(a=fingerprint:sha-256 )(..)/gm, (all, head, byte) => head + (byte === '00' ? '01' : '00'));
+
 // Events: state (text of the connection), track, channel, phase, trouble.
 export class Connection extends EventTarget {
-  // options: bundle, key ('rsa' or 'ecdsa'), trickle (false: wait for all candidates), tamper ('fingerprint')
+  // options: bundle, key ('rsa' or 'ecdsa'), trickle (false: wait for all candidates), tamper ('fingerprint'),
+  // offer ('server': it makes the offer), hold (then: 'hello', or milliseconds, until it gets the answer), setup (of that answer)
   constructor(stream, options = {}) {
     super();
     this.stream = stream;
@@ -40,7 +43,7 @@ export class Connection extends EventTarget {
   async start() {
     try {
       await this.make();
-      await this.offer();
+      await (this.options.offer === 'server' ? this.answer() : this.offer());
     } catch (error) {
       this.fail(error instanceof words.Trouble ? error : words.unknownTrouble(error));
     }
@@ -93,11 +96,56 @@ export class Connection extends EventTarget {
     }
     this.mark('answered');
     if (this.options.tamper === 'fingerprint') {
-      answer = answer.replace(/^(a=fingerprint:sha-256 )(..)/gm, (all, head, byte) => head + (byte === '00' ? '01' : '00'));
+      answer = wrongFingerprint(answer);
     }
     await pc.setRemoteDescription({ type: 'answer', sdp: answer });
     this.watchTransports();
     this.flush();
+  }
+
+  // The other way round: POST /offer, then the answer by PATCH. What is held back of the answer is who we are: ufrag, pwd and
+  // candidates go ahead, so there is a path, and DTLS begins, before the server has heard of our fingerprint.
+  async answer() {
+    const { pc, options } = this;
+    this.mark('offered');
+    const response = await this.request('/offer', { method: 'POST' });
+    const offer = await response.text();
+    if (response.status !== 201) {
+      throw words.serverRefused(response.status, offer.trim());
+    }
+    this.etag = response.headers.get('ETag');
+    const location = response.headers.get('Location');
+    await pc.setRemoteDescription({ type: 'offer', sdp: offer });
+    const { sdp } = await pc.createAnswer();
+    const setup = options.setup || line(sdp, 'setup').trim();
+    this.setup = setup === 'active' ? 'passive' : 'active'; // of the server, should ICE be restarted
+    await pc.setLocalDescription({ type: 'answer', sdp: sdp.replace(/^a=setup:.*$/gm, `a=setup:${setup}`) });
+    this.watchTransports();
+    this.location = location;
+    await this.patch(this.fragment([]), this.etag);
+    this.flush();
+    await this.hold();
+    let body = pc.localDescription.sdp;
+    if (options.tamper === 'fingerprint') {
+      body = wrongFingerprint(body);
+    }
+    const answered = await this.request(location, { method: 'PATCH', headers: { 'Content-Type': 'application/sdp' }, body });
+    if (!answered.ok) {
+      throw words.serverRefused(answered.status, (await answered.text()).trim());
+    }
+    this.mark('answered');
+  }
+
+  async hold() {
+    const { hold } = this.options;
+    const id = this.location.split('/').pop();
+    while (hold === 'hello') {
+      const stats = await (await this.request(`/stats/${id}`)).json();
+      if (stats.ended || stats.transports[0].stats.dtlsReceived > 0) {
+        return;
+      }
+    }
+    await new Promise((resolve) => { setTimeout(resolve, Number(hold || 0)); });
   }
 
   gathered() {
@@ -210,7 +258,7 @@ export class Connection extends EventTarget {
       }
       const own = line(part, 'mid') === mid;
       const candidates = own ? part.match(/^a=(candidate:.*|end-of-candidates)\r?\n/gm) || [] : [];
-      return section.replace(/^a=(candidate:.*|end-of-candidates)\r?\n/gm, '')
+      return section.replace(/^a=setup:actpass/m, `a=setup:${this.setup}`).replace(/^a=(candidate:.*|end-of-candidates)\r?\n/gm, '')
         .replace(/^a=ice-ufrag:.*$/m, `a=ice-ufrag:${line(part, 'ice-ufrag').trim()}`)
         .replace(/^a=ice-pwd:.*$/m, `a=ice-pwd:${line(part, 'ice-pwd').trim()}`)
         .replace(/\r?\n?$/, '\r\n') + candidates.join('');

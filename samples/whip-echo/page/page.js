@@ -2,7 +2,8 @@
 // The page: what is pressed, and what is shown.
 //
 // In the address: ?source=test, &start=now, &bundle=max-bundle|balanced|max-compat, &key=rsa|ecdsa, &trickle=no,
-// &tamper=fingerprint (an answer that lies, to see what is said then).
+// &tamper=fingerprint (an answer that lies, to see what is said then); &offer=server (the server makes the offer), with
+// &hold=hello or &hold=MILLISECONDS (the answer waits until then), &setup=passive.
 
 import { Connection } from './connection.js';
 import { Figures } from './figures.js';
@@ -220,6 +221,7 @@ async function start() {
   $('local').srcObject = stream;
   const connection = new Connection(stream, {
     bundle: query.get('bundle'), key: query.get('key'), trickle: query.get('trickle') !== 'no', tamper: query.get('tamper'),
+    offer: query.get('offer'), hold: query.get('hold'), setup: query.get('setup'),
   });
   echo.connection = connection;
   echo.chat = [];
