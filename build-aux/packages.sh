@@ -20,7 +20,7 @@ packages_whip='
     libsoup-3.0-dev libgstreamer-plugins-base1.0-dev libusrsctp-dev
 '
 packages_browser='
-    chromium nodejs
+    chromium nodejs python3-aiortc python3-aiohttp
 '
 packages_debian='
     build-essential debhelper fakeroot lintian

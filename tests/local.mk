@@ -89,7 +89,14 @@ check-valgrind: all $(check_PROGRAMS)
 	  TEST_WRAPPER='$(LIBTOOL) --mode=execute $(VALGRIND) --quiet --leak-check=full \
 	  --errors-for-leak-kinds=definite,indirect,possible --error-exitcode=99 \
 	  --suppressions=$(abs_top_srcdir)/tests/support/valgrind.supp'
-.PHONY: check-interop check-simulate check-valgrind
+# The table of docs/interop.md, in the source tree, from what its tests note down.
+interop_noted = tests/interop/test-openssl.py tests/interop/test-gnutls.py tests/interop/test-gst-dtls-srtp.py
+docs-interop: all $(browser_node)/installed
+	rm -f tests/interop/rows
+	$(MAKE) -j1 check-TESTS TESTS='$(interop_noted) $(browser_noted)' TEST_TIMEOUT=900 INTEROP_ROWS='$(abs_builddir)/tests/interop/rows'
+	$(PYTHON_TESTS) $(srcdir)/tests/interop/table.py tests/interop/rows $(srcdir)/docs/interop.md
+CLEANFILES += tests/interop/rows
+.PHONY: docs-interop check-interop check-simulate check-valgrind
 
 # How much of the core its own tests and the corpora reach, in a build of its own below this one: the lines and branches that
 # nothing reaches, pages to read in coverage/pages, and the sums. Less than the goal is an error; docs/coverage.md has

@@ -121,6 +121,8 @@ function descriptors(server) {
   }).length;
 }
 
+const stats = async (server) => (await fetch(`${server.url}stats`)).json();
+
 // A response that says no, in a sentence.
 async function refused(response, status, part) {
   const text = await response.text();
@@ -142,6 +144,8 @@ async function openBrowser(more = CAMERA, settings = {}) {
   context.setDefaultTimeout(LIMIT);
   return context;
 }
+
+const chromiumVersion = () => spawnSync(CHROMIUM, ['--version'], { encoding: 'utf8' }).stdout.match(/[0-9.]+/)[0];
 
 // A page whose errors are the test's.
 async function openPage(context, url) {
@@ -198,6 +202,16 @@ function makeCertificate(kind) {
   return file;
 }
 
+// A line for the table of peers (docs/interop.md), where INTEROP_ROWS names a file. Counts and role are the server's.
+function note({ peer, version, connected, connectMs, sent, received, data }) {
+  if (process.env.INTEROP_ROWS) {
+    const row = {
+      peer, version, program: 'whip-echo', role: connected.dtlsRole, dtls: connected.tlsVersion, profile: connected.srtpCipher, connectMs: connectMs ?? connected.sinceOfferMs, sent, received, data,
+    };
+    fs.appendFileSync(process.env.INTEROP_ROWS, `${JSON.stringify(row)}\n`);
+  }
+}
+
 // ---- TAP ----
 
 const tests = [];
@@ -235,4 +249,4 @@ async function main({ browser = true } = {}) {
   process.exit(failed ? 1 : 0);
 }
 
-module.exports = { chat, check, checkEqual, closePage, descriptors, main, makeCertificate, openBrowser, openPage, refused, seeEcho, sleep, state, test, waitFor, withServer };
+module.exports = { LIMIT, chat, check, checkEqual, chromiumVersion, closePage, descriptors, main, makeCertificate, note, openBrowser, openPage, refused, seeEcho, sleep, state, stats, test, waitFor, withServer };

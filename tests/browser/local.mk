@@ -6,14 +6,17 @@ browser_tests = \
 	tests/browser/test-forms.js \
 	tests/browser/test-late.js \
 	tests/browser/test-malformed.js \
+	tests/browser/test-peers.js \
 	tests/browser/test-troubles.js
+browser_noted = tests/browser/test-echo.js tests/browser/test-peers.js
 browser_offers = \
 	tests/browser/offers/aiortc.sdp \
 	tests/browser/offers/chromium.sdp \
 	tests/browser/offers/node-datachannel.sdp \
 	tests/browser/offers/wrtc.sdp
 browser_node = tests/browser/node
-EXTRA_DIST += $(browser_tests) $(browser_offers) tests/browser/browser.js tests/browser/relay.js tests/browser/package.json tests/browser/package-lock.json
+EXTRA_DIST += $(browser_tests) $(browser_offers) tests/browser/browser.js tests/browser/relay.js \
+	tests/browser/client-aiortc.py tests/browser/client-node-datachannel.js tests/browser/package.json tests/browser/package-lock.json
 
 TEST_EXTENSIONS += .js
 JS_LOG_DRIVER = $(LOG_DRIVER)

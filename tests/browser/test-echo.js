@@ -28,6 +28,8 @@ for (const [role, browserRole] of Object.entries(ROLES)) {
       t.checkEqual(connected.srtpCipher, profile, 'profile at the server');
       t.checkEqual(seen.sample.facts['SRTP profile'], `SRTP_${BROWSER_NAMES[profile] || profile}`, 'profile at the browser');
       t.check(seen.sample.facts['DTLS role'].startsWith(`${browserRole} here`), `role: ${seen.sample.facts['DTLS role']}`);
+    const [{ transports: [{ stats, data }] }] = (await t.stats(server)).sessions;
+    t.note({ peer: 'Chromium', version: t.chromiumVersion(), connected, sent: stats.rtpProtected + stats.rtcpProtected, received: stats.rtpDelivered + stats.rtcpDelivered, data: data.messagesReceived });
     }));
   }
 }
@@ -59,7 +61,7 @@ t.test('ICE restart while media flows', (context) => echoes(context, [], 'source
   t.check(after.etag !== seen.etag, 'the ETag is the same');
   await t.waitFor('connected again', async () => (await t.state(page)).state === 'connected');
   t.check(!server.find('refused'), `refused: ${server.find('refused')?.why}`);
-  const stats = await (await fetch(`${server.url}stats`)).json();
+  const stats = await t.stats(server);
   t.checkEqual(stats.sessions[0].iceRestarts, 1, 'restarts at the server');
   t.checkEqual(server.events.filter((e) => e.event === 'connected' && e.session === event.session).length, 1, 'handshakes');
   await t.chat(page, 'still there');

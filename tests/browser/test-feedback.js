@@ -99,7 +99,7 @@ t.test('nothing comes through any more: consent is lost and everything is freed'
     t.checkEqual(ended.reason, 'ice-failed', 'reason');
     await page.close();
     await t.waitFor('sockets that were closed', () => t.descriptors(server) === before, 20000);
-    t.checkEqual((await (await fetch(`${server.url}stats`)).json()).sessions.length, 0, 'sessions');
+    t.checkEqual((await t.stats(server)).sessions.length, 0, 'sessions');
   });
 }));
 

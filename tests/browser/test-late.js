@@ -29,7 +29,7 @@ for (const profile of PROFILES) {
 }
 for (const key of ['rsa', 'ecdsa']) {
   t.test(`the answer waits until DTLS is over, certificates of ${key}`, (context) => call(context, ['--certificate', t.makeCertificate(key)], `hold=1000&key=${key}`, async ({ server }) => {
-    const [{ phases }] = (await (await fetch(`${server.url}stats`)).json()).sessions;
+    const [{ phases }] = (await t.stats(server)).sessions;
     t.check(phases.dtlsFinished < 1000, `the handshake was over only after ${phases.dtlsFinished} ms`);
     t.check(server.find('connected').sinceOfferMs > 1000, 'connected before the answer');
   }));
@@ -64,7 +64,7 @@ t.test('a tab that is closed before it has answered leaves nothing', (context) =
   const before = t.descriptors(server);
   const page = await t.openPage(context, `${server.url}?start=now&source=test&offer=server&hold=60000`);
   await t.waitFor('a handshake', async () => {
-    const [session] = (await (await fetch(`${server.url}stats`)).json()).sessions;
+    const [session] = (await t.stats(server)).sessions;
     return session?.transports[0].stats.dtlsState === 'connecting' && session.transports[0].stats.dtlsReceived > 1;
   });
   t.check(!server.find('connected'), 'connected to nobody');

@@ -92,7 +92,7 @@ t.test(`${COUNT} malformed offers, seed ${SEED}`, () => t.withServer(['--max-ses
   }
   console.log(`# ${Object.entries(counts).map(([status, n]) => `${status}: ${n}`).join(', ')}`);
   t.check(counts[400] > COUNT / 10 && counts[201] > COUNT / 100, 'the damage is of one kind only');
-  await t.waitFor('the end of all sessions', async () => (await (await fetch(`${server.url}stats`)).json()).sessions.length === 0);
+  await t.waitFor('the end of all sessions', async () => (await t.stats(server)).sessions.length === 0);
 }));
 
 t.main({ browser: false });

@@ -61,7 +61,7 @@ t.test('offers that are refused, each with its reason', (context) => t.withServe
   }
   await refused(await post(server, good, 'text/plain'), 415, SDP);
   await refused(await post(server, good + 'a=x\r\n'.repeat(20000)), 413, 'larger');
-  const sessions = (await (await fetch(`${server.url}stats`)).json()).sessions.length;
+  const sessions = (await t.stats(server)).sessions.length;
   t.checkEqual(sessions, 0, 'sessions');
 }));
 

@@ -191,6 +191,29 @@ class Certificate:
         return ["--certificate", self.path, "--key", self.key]
 
 
+def note(peer, version, probe):
+    """A line for the table of peers (docs/interop.md), where INTEROP_ROWS names a file. The call is over."""
+    path = os.environ.get("INTEROP_ROWS")
+    if not path:
+        return
+    selected, stats = probe.event("selected"), probe.event("stats")
+    row = {"peer": peer, "version": version, "program": "rtcprobe " + probe.events[0]["command"],
+           "role": selected["dtlsRole"], "dtls": selected["tlsVersion"],
+           "profile": selected["srtpCipher"], "connectMs": stats["connectUs"] / 1000,
+           "sent": stats["rtpProtected"] + stats["rtcpProtected"],
+           "received": stats["rtpDelivered"] + stats["rtcpDelivered"],
+           "data": stats["dataDelivered"]}
+    with open(path, "a", encoding="ascii") as file:
+        file.write(json.dumps(row) + "\n")
+
+
+def version_of(*command):
+    """The first number with a dot in it that a program says of itself."""
+    said = subprocess.run(command, check=True, stdin=subprocess.DEVNULL, capture_output=True,
+                          text=True, timeout=LIMIT).stdout
+    return re.search(r"[0-9]+(\.[0-9]+)+", said).group(0)
+
+
 def sha256_of_hex(text):
     return hashlib.sha256(bytes.fromhex(text)).hexdigest()
 

@@ -13,4 +13,4 @@ interop_tests = \
 	tests/interop/test-gst-dtls-srtp.py \
 	tests/interop/test-gst-media.py
 EXTRA_DIST += $(interop_tests) tests/interop/harness.py tests/interop/gst.py \
-	tests/interop/forwarding.py tests/interop/gnutls-client.py tests/interop/send-shim.c
+	tests/interop/forwarding.py tests/interop/table.py tests/interop/gnutls-client.py tests/interop/send-shim.c

@@ -6,7 +6,7 @@ of SRTP; gnutls-serv prints no exported keys, gnutls-cli does."""
 import sys
 
 from harness import (SRTP_LABEL, Certificate, Probe, Process, check, check_equal,
-                     free_port, need, run, sha256_of_hex)
+                     free_port, need, note, run, sha256_of_hex, version_of)
 
 PROFILES = {"AES128_CM_SHA1_80": "SRTP_AES128_CM_HMAC_SHA1_80",
             "AES128_CM_SHA1_32": "SRTP_AES128_CM_HMAC_SHA1_32"}
@@ -44,6 +44,8 @@ def with_server(profile, kind):
             probe.check_exit(0)  # 9 if the server had not sent all five back
             check_equal(probe.event("traffic")["dataReturned"], 5, "messages that came back")
             check("rtcprobe data" in server.output, "the server saw them")
+            if kind == "ec":
+                note("gnutls-serv", version_of("gnutls-serv", "--version"), probe)
     return case
 
 
@@ -66,6 +68,8 @@ def with_client(profile, kind):
             client.child.stdin.close()
             probe.check_exit(0)
             check(probe.has("end", reason="close-notify"), "the peer's close_notify ended it")
+            if kind == "ec":
+                note("gnutls-cli", version_of("gnutls-cli", "--version"), probe)
     return case
 
 

@@ -10,7 +10,7 @@ import struct
 import sys
 
 from gst import Gst, Pipeline, Process, fingerprint, need_elements, sample, wait_until
-from harness import Probe, check, check_equal, free_port, run
+from harness import Probe, check, check_equal, free_port, note, run
 
 PACKETS = 60  # at least so many of sound: more than a second
 REPORTS = 20
@@ -98,6 +98,7 @@ def check_exchange(peer, probe):
     peer.exchange()
     probe.interrupt()
     probe.check_exit(0)
+    note("GStreamer dtlssrtp", Gst.version_string().split()[-1], probe)
 
 
 def gstreamer_is_client(_folder):

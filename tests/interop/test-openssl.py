@@ -11,7 +11,7 @@ import stat
 import sys
 
 from harness import (PROFILES, SRTP_LABEL, Certificate, Probe, Process, check, check_equal,
-                     free_port, key_lines, need, run, sha256_of_hex)
+                     free_port, key_lines, need, note, run, sha256_of_hex, version_of)
 
 EXPORT = ["-keymatexport", SRTP_LABEL, "-keymatexportlen", "60"]
 
@@ -76,6 +76,8 @@ def with_server(profile, kind="ec"):
             check(probe.has("end", reason="local-close"), "we closed")
             server.wait_for("CONNECTION CLOSED")
             check(server.exit_code() == 0, "s_server took the close_notify")
+            if kind == "ec":
+                note("openssl s_server", version_of("openssl", "version"), probe)
     return case
 
 
@@ -99,6 +101,8 @@ def with_client(profile, kind="ec"):
             check(probe.has("end", reason="close-notify"), "the peer's close_notify ended it")
             check(probe.has("flight", number=2, direction="sent"), "a cookie was asked for")
             check_equal(client.exit_code(), 0, "exit code of s_client")
+            if kind == "ec":
+                note("openssl s_client", version_of("openssl", "version"), probe)
     return case
 
 
