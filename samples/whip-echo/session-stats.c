@@ -16,6 +16,12 @@ static void begin_array(JsonBuilder *b, const char *name)
     json_builder_begin_array(b);
 }
 
+static void add_time(const WhipSession *self, JsonBuilder *b, const char *name, SluiceTime at)
+{
+    if (at > 0 && at != SLUICE_TIME_NEVER)
+        whip_json_ms(b, name, at / 1000 - self->phases.offered);
+}
+
 /* Milliseconds since the offer came. */
 static void add_phases(WhipSession *self, JsonBuilder *b)
 {
@@ -30,10 +36,11 @@ static void add_phases(WhipSession *self, JsonBuilder *b)
         SluiceStats stats;
         const WhipTransport *transport = g_ptr_array_index(self->transports, 0);
         sluice_ice_transport_read_stats(whip_transport_get_dtls(transport), &stats, NULL);
-        if (stats.started_at > 0 && stats.started_at != SLUICE_TIME_NEVER)
-            whip_json_ms(b, "dtlsStarted", stats.started_at / 1000 - p->offered);
-        if (stats.finished_at > 0 && stats.finished_at != SLUICE_TIME_NEVER)
-            whip_json_ms(b, "dtlsFinished", stats.finished_at / 1000 - p->offered);
+        add_time(self, b, "dtlsStarted", stats.started_at);
+        add_time(self, b, "clientHello", stats.client_hello_at);
+        add_time(self, b, "certificate", stats.certificate_at);
+        add_time(self, b, "dtlsFinished", stats.finished_at);
+        add_time(self, b, "keys", stats.connected_at);
     }
     if (p->connected != 0)
         whip_json_ms(b, "connected", p->connected - p->offered);

@@ -16,7 +16,7 @@ browser_offers = \
 	tests/browser/offers/wrtc.sdp
 browser_node = tests/browser/node
 EXTRA_DIST += $(browser_tests) $(browser_offers) tests/browser/browser.js tests/browser/relay.js \
-	tests/browser/client-aiortc.py tests/browser/client-node-datachannel.js tests/browser/package.json tests/browser/package-lock.json
+	tests/browser/measure-connect.js tests/browser/client-aiortc.py tests/browser/client-node-datachannel.js tests/browser/package.json tests/browser/package-lock.json
 
 TEST_EXTENSIONS += .js
 JS_LOG_DRIVER = $(LOG_DRIVER)
@@ -32,6 +32,10 @@ $(browser_node)/installed: tests/browser/package.json tests/browser/package-lock
 # One after another: each has a browser, and looks at a clock now and then.
 check-browser: all $(browser_node)/installed
 	$(MAKE) -j1 check-TESTS TESTS='$(browser_tests)' TEST_TIMEOUT=900
+# The table of phases in docs/interop.md, in the source tree.
+docs-connect: all $(browser_node)/installed
+	abs_top_builddir='$(abs_top_builddir)' NODE_PATH='$(abs_top_builddir)/$(browser_node)/node_modules' \
+	  $(NODE) $(srcdir)/tests/browser/measure-connect.js $(srcdir)/docs/interop.md
 clean-local-browser:
 	-rm -rf $(browser_node)
-.PHONY: check-browser clean-local-browser
+.PHONY: check-browser docs-connect clean-local-browser

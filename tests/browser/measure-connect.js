@@ -25,11 +25,11 @@ async function one(context, server) {
     keys: at.dtls - at.ice,
     connected: at.dtls - at.offered,
     serverAnswer: phases.answered,
-    hello: phases.clientHello - phases.ice,
+    hello: phases.clientHello - phases.answered,
     certificate: phases.certificate - phases.clientHello,
     finished: phases.dtlsFinished - phases.certificate,
-    verified: phases.connected - phases.dtlsFinished,
-    handshake: phases.connected - phases.clientHello,
+    verified: phases.keys - phases.dtlsFinished,
+    handshake: phases.keys - phases.clientHello,
     retransmissions: stats.retransmissions,
   };
 }
@@ -53,10 +53,10 @@ const ROWS = [
   ['DTLS is connected', 'keys'],
   ['**from `POST` to connected**', 'connected'],
   ['**server**: the offer has come, the answer is written', 'serverAnswer'],
-  ['ICE has a path; the first ClientHello', 'hello'],
+  ['the first ClientHello', 'hello'],
   ['the peer\'s certificate', 'certificate'],
   ['Finished', 'finished'],
-  ['peer verified, keys', 'verified'],
+  ['the peer is verified, the keys are there', 'verified'],
   ['**from the first ClientHello to the keys**', 'handshake'],
 ];
 
