@@ -9,6 +9,7 @@ core_sources = \
 	src/core/certificate.c \
 	src/core/certificate.h \
 	src/core/classify.c \
+	src/core/classify.h \
 	src/core/client-hello.c \
 	src/core/client-hello.h \
 	src/core/config.c \

@@ -2,6 +2,7 @@
 #include "srtp.h"
 
 #include "srtp-openssl.h"
+#include "classify.h"
 #include "srtp-streams.h"
 
 #include <openssl/crypto.h>
@@ -190,7 +191,7 @@ int sl_srtp_plausible(SluiceKind kind, const uint8_t *data, size_t len)
 {
     /* Version and least length are what makes the class; a packet that would be sorted otherwise at the other end
      * is none of this kind either. */
-    if (sluice_classify(data, len) != kind)
+    if (sl_classify(data, len) != kind)
         return 0;
     if (kind == SLUICE_KIND_RTP)
         return rtp_header_fits(data, len);

@@ -4,6 +4,8 @@
 
 #include "transport.h"
 
+#include "classify.h"
+
 #include <string.h>
 
 /* -- media -------------------------------------------------------------------------------------------------- */
@@ -136,7 +138,7 @@ SluiceStatus sluice_transport_receive(SluiceTransport *self, SluiceTime now, uin
 
     if (!self || !data || !len || !kind || *len > 65535)
         return SLUICE_INVALID_ARGUMENT;
-    *kind = sluice_classify(data, *len);
+    *kind = sl_classify(data, *len);
     self->received_at = now;
     self->stats.packets_received++;
     self->stats.bytes_received += *len;

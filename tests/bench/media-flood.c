@@ -11,6 +11,8 @@
 #define CHUNK 128
 #define GOOD_SSRC 1u
 #define UNKNOWN_SSRC 0x80000000u
+#define GONE_SSRC 0x40000000u
+#define GONE 16                        /* more than are tried by streams of their own at a time */
 #define RECORD_EXPANSION (13 + 8 + 16) /* header, explicit nonce and tag of AES-GCM */
 
 typedef struct {
@@ -19,7 +21,7 @@ typedef struct {
     uint8_t *sealed, *slots;
     size_t len, payload;
     uint16_t number, record;
-    uint32_t unknown;
+    uint32_t unknown, gone;
 } Flood;
 
 /* What is sent: makes a datagram of the sealed packet at @slot. */
@@ -77,6 +79,34 @@ static void spoil_into_dtls(Flood *flood, uint8_t *slot)
     slot[1] = 0xfe;
     slot[2] = 0xfd;
     slot[11] = 0xff;
+}
+
+/* SSRCs that were removed, in turn, each packet below the last one: they may have come back with their next ROC. */
+static void spoil_into_gone(Flood *flood, uint8_t *slot)
+{
+    uint32_t ssrc = GONE_SSRC + flood->gone++ % GONE;
+
+    for (int i = 0; i < 4; i++)
+        slot[8 + i] = (uint8_t)(ssrc >> (24 - 8 * i));
+    slot[2] = 0;
+    slot[3] = 1;
+}
+
+static void let_some_go(Flood *flood)
+{
+    for (uint32_t ssrc = GONE_SSRC; ssrc < GONE_SSRC + GONE; ssrc++) {
+        size_t len = packet_write(flood->slots, flood->payload, ssrc, 1000);
+        SluiceKind kind;
+
+        require_ok(sluice_transport_protect(flood->ends[CLIENT], SLUICE_KIND_RTP, flood->slots,
+                                            &len, SLOT),
+                   "protect");
+        require_ok(
+            sluice_transport_receive(flood->ends[SERVER], call_now(), flood->slots, &len, &kind),
+            "receive");
+        require_ok(sluice_transport_remove_ssrc(flood->ends[SERVER], SLUICE_RECEIVED, ssrc),
+                   "remove");
+    }
 }
 
 static void put_record(Flood *flood, uint8_t *slot, uint8_t type, uint8_t epoch)
@@ -179,6 +209,7 @@ static const struct {
     {"STUN without its cookie", spoil_into_stun},
     {"bad tag", spoil_tag},
     {"bad tag, a new SSRC each", spoil_ssrc},
+    {"bad tag, sixteen SSRCs that have gone", spoil_into_gone},
     {"replayed", spoil_by_replay},
     {"DTLS, no record", spoil_into_dtls},
     {"DTLS handshake record after the handshake", spoil_into_handshake},
@@ -197,6 +228,7 @@ static void compare(const Profile *profile, SluiceConfig *config, size_t payload
                    .unknown = UNKNOWN_SSRC};
 
     call_open(config, flood.ends, NULL);
+    let_some_go(&flood);
     for (size_t f = 0; f < sizeof floods / sizeof *floods; f++) {
         char text[96];
 
