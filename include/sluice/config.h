@@ -129,6 +129,32 @@ SLUICE_API SluiceStatus sluice_config_set_deadlines(SluiceConfig *self, SluiceTi
 SLUICE_API SluiceStatus sluice_config_set_allow_unvalidated(SluiceConfig *self, int allow);
 
 /**
+ * SLUICE_DTLS_1_2:
+ *
+ * DTLS 1.2 (RFC 6347), as it stands in a record.
+ */
+#define SLUICE_DTLS_1_2 0xfefd
+
+/**
+ * SLUICE_DTLS_1_3:
+ *
+ * DTLS 1.3 (RFC 9147). Its number is the lower one.
+ */
+#define SLUICE_DTLS_1_3 0xfefc
+
+/**
+ * sluice_config_set_dtls_versions:
+ * @self: a config
+ * @oldest: %SLUICE_DTLS_1_2 (default) or %SLUICE_DTLS_1_3. Nothing older: RFC 8827 section 6.5
+ * @newest: the same, not older than @oldest; default %SLUICE_DTLS_1_2, whatever OpenSSL can do
+ *
+ * Returns: %SLUICE_OK; %SLUICE_INVALID_ARGUMENT; %SLUICE_UNSUPPORTED: this OpenSSL, or this libsluice, has no DTLS 1.3:
+ *   nothing has changed, ask for 1.2; %SLUICE_INVALID_STATE
+ */
+SLUICE_API SluiceStatus sluice_config_set_dtls_versions(SluiceConfig *self, unsigned oldest,
+                                                        unsigned newest);
+
+/**
  * sluice_config_set_overlap:
  * @self: a config
  * @overlap: how long what comes under the old keys is still taken after a restart, 100 ms to 60 s; default 2 s.
@@ -145,8 +171,8 @@ SLUICE_API SluiceStatus sluice_config_set_overlap(SluiceConfig *self, SluiceTime
  * sluice_config_set_waive_restart_cookie:
  * @self: a config
  * @waive: 1: on a validated path a ClientHello of a new association is taken without a cookie while no other new one
- *   is on its way and none was replaced lately: a round trip less. Who can send in the peer's name, and receives nothing, can then begin handshakes
- *   at a bounded rate. 0 (default): cookie first
+ *   is on its way and none was replaced lately: a round trip less. Who can send in the peer's name, and receives
+ *   nothing, can then begin handshakes at a bounded rate. 0 (default): cookie first
  *
  * Returns: %SLUICE_OK, %SLUICE_INVALID_STATE
  */

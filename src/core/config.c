@@ -58,6 +58,7 @@ SluiceConfig *sluice_config_new(SluiceCertificate *certificate)
     self->profiles[1] = SLUICE_SRTP_AEAD_AES_256_GCM;
     self->profiles[2] = SLUICE_SRTP_AES128_CM_SHA1_80;
     self->n_profiles = 3;
+    self->oldest_dtls = self->newest_dtls = SLUICE_DTLS_1_2;
     self->handshake_mtu = 1200;
     self->datagram_limit = 1200;
     self->first_timeout = 100 * SLUICE_MILLISECOND;
@@ -240,6 +241,23 @@ SluiceStatus sluice_config_set_waive_restart_cookie(SluiceConfig *self, int waiv
     if (status == SLUICE_OK)
         self->waive_restart_cookie = waive != 0;
     return status;
+}
+
+SluiceStatus sluice_config_set_dtls_versions(SluiceConfig *self, unsigned oldest, unsigned newest)
+{
+    SluiceStatus status = sl_config_check_setter(self);
+
+    if (status != SLUICE_OK)
+        return status;
+    /* The newer one has the lower number. */
+    if (oldest > SLUICE_DTLS_1_2 || newest < SLUICE_DTLS_1_3 || newest > oldest)
+        return SLUICE_INVALID_ARGUMENT;
+    /* docs/compatibility.md says what knows 1.2 alone. */
+    if (newest != SLUICE_DTLS_1_2)
+        return SLUICE_UNSUPPORTED;
+    self->oldest_dtls = oldest;
+    self->newest_dtls = newest;
+    return SLUICE_OK;
 }
 
 SluiceStatus sluice_config_set_allow_sha1(SluiceConfig *self, int allow)
@@ -432,8 +450,8 @@ static SSL_CTX *make_ctx(SluiceConfig *self, void (*install)(SSL_CTX *ctx))
     if (!ctx)
         return NULL;
     /* Everything explicit: distributions and OPENSSL_CONF set defaults of their own. */
-    if (!SSL_CTX_set_min_proto_version(ctx, DTLS1_2_VERSION) ||
-        !SSL_CTX_set_max_proto_version(ctx, DTLS1_2_VERSION) ||
+    if (!SSL_CTX_set_min_proto_version(ctx, (int)self->oldest_dtls) ||
+        !SSL_CTX_set_max_proto_version(ctx, (int)self->newest_dtls) ||
         !SSL_CTX_set_cipher_list(ctx, CIPHERS) || !SSL_CTX_set1_groups_list(ctx, GROUPS) ||
         !use_srtp(self, ctx) || !sl_config_dress(self, ctx)) {
         SSL_CTX_free(ctx);

@@ -30,6 +30,7 @@ struct SluiceConfig {
     size_t handshake_mtu, datagram_limit;
     SluiceTime first_timeout, handshake_deadline, unverified_deadline;
     SluiceTime overlap;
+    unsigned oldest_dtls, newest_dtls;
     int allow_unvalidated, allow_sha1, stock_srtp_ciphers, waive_restart_cookie;
     unsigned replay_window, ssrc_limit;
     size_t max_held, max_held_bytes, max_messages, max_message_bytes;
@@ -59,8 +60,7 @@ SluiceStatus sl_config_check_setter(const SluiceConfig *self);
 
 /* Makes *@slot by @make, once, and ends the time of the setters. */
 SSL_CTX *sl_config_freeze_slot(SluiceConfig *self, SSL_CTX **slot,
-                               SSL_CTX *(*make)(SluiceConfig *self,
-                                                void (*install)(SSL_CTX *ctx)),
+                               SSL_CTX *(*make)(SluiceConfig *self, void (*install)(SSL_CTX *ctx)),
                                void (*install)(SSL_CTX *ctx));
 
 /* What every SSL_CTX of a config has: certificate and key, key log, and the config itself as its app data. 0: refused. */

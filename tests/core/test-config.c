@@ -57,6 +57,24 @@ static void test_ranges(void **state)
     sluice_config_unref(NULL);
 }
 
+/* RFC 8827 section 6.5: 1.2 at least. What cannot be had is said, not left out in silence. */
+static void test_dtls_versions(void **state)
+{
+    SluiceConfig *config = sluice_config_new(NULL);
+    const unsigned v12 = SLUICE_DTLS_1_2, v13 = SLUICE_DTLS_1_3, v10 = 0xfeff;
+
+    (void)state;
+    assert_int_equal(sluice_config_set_dtls_versions(config, v12, v12), SLUICE_OK);
+    assert_int_equal(sluice_config_set_dtls_versions(config, v12, v13), SLUICE_UNSUPPORTED);
+    assert_int_equal(sluice_config_set_dtls_versions(config, v13, v13), SLUICE_UNSUPPORTED);
+    assert_int_equal(sluice_config_set_dtls_versions(config, v13, v12), SLUICE_INVALID_ARGUMENT);
+    assert_int_equal(sluice_config_set_dtls_versions(config, v10, v12), SLUICE_INVALID_ARGUMENT);
+    assert_int_equal(sluice_config_set_dtls_versions(config, v10, v10), SLUICE_INVALID_ARGUMENT);
+    assert_int_equal(sluice_config_set_dtls_versions(config, v12, 0xfefb), SLUICE_INVALID_ARGUMENT);
+    assert_int_equal(sluice_config_set_dtls_versions(NULL, v12, v12), SLUICE_INVALID_ARGUMENT);
+    sluice_config_unref(config);
+}
+
 static void test_the_first_transport_freezes_it(void **state)
 {
     SluiceConfig *config = sluice_config_new(NULL);
@@ -81,8 +99,8 @@ static void test_the_context_is_made_once_and_is_strict(void **state)
     SluiceConfig *config = sluice_config_new(NULL);
     SSL_CTX *ctx;
     SSL *ssl;
-    STACK_OF(SSL_CIPHER) *ciphers;
-    STACK_OF(SRTP_PROTECTION_PROFILE) *profiles;
+    STACK_OF(SSL_CIPHER) * ciphers;
+    STACK_OF(SRTP_PROTECTION_PROFILE) * profiles;
 
     (void)state;
     installs = 0;
@@ -121,10 +139,7 @@ static void test_the_context_is_made_once_and_is_strict(void **state)
 
 static int destroyed;
 
-static void destroy(void *user_data)
-{
-    destroyed += *(int *)user_data;
-}
+static void destroy(void *user_data) { destroyed += *(int *)user_data; }
 
 static void on_log(SluiceLogLevel level, uint64_t id, const char *message, void *user_data)
 {
@@ -154,6 +169,7 @@ static void test_hook_data_is_destroyed_once(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_dtls_versions),
         cmocka_unit_test(test_ranges),
         cmocka_unit_test(test_the_first_transport_freezes_it),
         cmocka_unit_test(test_the_context_is_made_once_and_is_strict),
