@@ -183,13 +183,9 @@ void session_handle_event(Session *s, const SluiceEvent *event)
     s->report->when = SLUICE_TIME_NEVER;
 }
 
-static ProbeExit meaning(const Session *s, const SluiceEnd *end)
+ProbeExit probe_exit_of_end(const SluiceEnd *end)
 {
     switch (end->reason) {
-    case SLUICE_END_LOCAL_CLOSE:
-        return s->verdict;
-    case SLUICE_END_CLOSE_NOTIFY:
-        return s->connected ? PROBE_EXIT_OK : PROBE_EXIT_FAILURE;
     case SLUICE_END_ALERT_RECEIVED:
     case SLUICE_END_ALERT_SENT:
         return PROBE_EXIT_ALERT;
@@ -204,6 +200,15 @@ static ProbeExit meaning(const Session *s, const SluiceEnd *end)
     default:
         return PROBE_EXIT_FAILURE;
     }
+}
+
+static ProbeExit meaning(const Session *s, const SluiceEnd *end)
+{
+    if (end->reason == SLUICE_END_LOCAL_CLOSE)
+        return s->verdict;
+    if (end->reason == SLUICE_END_CLOSE_NOTIFY)
+        return s->connected ? PROBE_EXIT_OK : PROBE_EXIT_FAILURE;
+    return probe_exit_of_end(end);
 }
 
 ProbeExit session_conclude(Session *s)

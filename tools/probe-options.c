@@ -3,6 +3,9 @@
 /* The command line: what GOption reads is checked here once, so that nothing behind it has to. */
 
 #include "probe.h"
+#ifdef HAVE_WHIP
+#include "probe-whip.h"
+#endif
 
 #include <openssl/crypto.h>
 
@@ -23,7 +26,8 @@ static const char summary[] =
     "Commands:\n"
     "  connect udp:HOST:PORT     Connect to a DTLS-SRTP peer over plain UDP\n"
     "  listen udp:HOST:PORT      Wait for one peer; port 0 takes a free one and says which\n"
-    "  certificate               Make a key and a certificate and print its fingerprints";
+    "  certificate               Make a key and a certificate and print its fingerprints\n"
+    "  whip URL                  Connect to a server of WHIP (RFC 9725) with ICE";
 
 static const char exit_codes[] =
     "The peer is verified by --fingerprint. Without it rtcprobe shows the peer's certificate and "
@@ -166,7 +170,9 @@ static gboolean parse_export(ProbeOptions *options, const char *text, GError **e
 static gboolean parse_role(ProbeOptions *options, const char *text, GError **error)
 {
     if (text == NULL)
-        options->role = options->command == PROBE_LISTEN ? SLUICE_ROLE_SERVER : SLUICE_ROLE_CLIENT;
+        options->role = options->command == PROBE_LISTEN ? SLUICE_ROLE_SERVER
+                        : options->command == PROBE_WHIP ? SLUICE_ROLE_AUTO
+                                                         : SLUICE_ROLE_CLIENT;
     else if (strcmp(text, "client") == 0)
         options->role = SLUICE_ROLE_CLIENT;
     else if (strcmp(text, "server") == 0)
@@ -200,20 +206,38 @@ static gboolean check_together(const ProbeOptions *options, GError **error)
     return TRUE;
 }
 
+static gboolean parse_url(ProbeOptions *options, char **rest, guint n, GError **error)
+{
+#ifdef HAVE_WHIP
+    if (n != 2)
+        return fail(error, "whip takes one argument, the URL of the server");
+    options->url = g_strdup(rest[1]);
+    return TRUE;
+#else
+    (void)options, (void)rest, (void)n;
+    return fail(error, "this rtcprobe was built without whip: it needs libsoup 3, GStreamer's SDP "
+                       "library and usrsctp");
+#endif
+}
+
 static gboolean parse_command(ProbeOptions *options, char **rest, GError **error)
 {
     guint n = rest != NULL ? g_strv_length(rest) : 0;
 
     if (n == 0)
-        return fail(error, "a command is needed: connect, listen or certificate");
+        return fail(error, "a command is needed: connect, listen, certificate or whip");
     if (strcmp(rest[0], "connect") == 0)
         options->command = PROBE_CONNECT;
     else if (strcmp(rest[0], "listen") == 0)
         options->command = PROBE_LISTEN;
     else if (strcmp(rest[0], "certificate") == 0)
         options->command = PROBE_CERTIFICATE;
+    else if (strcmp(rest[0], "whip") == 0)
+        options->command = PROBE_WHIP;
     else
-        return fail(error, "unknown command '%s': connect, listen or certificate", rest[0]);
+        return fail(error, "unknown command '%s': connect, listen, certificate or whip", rest[0]);
+    if (options->command == PROBE_WHIP)
+        return parse_url(options, rest, n, error);
     if (options->command == PROBE_CERTIFICATE) {
         if (n > 1)
             return fail(error, "certificate takes no argument");
@@ -223,6 +247,16 @@ static gboolean parse_command(ProbeOptions *options, char **rest, GError **error
         return fail(error, "%s takes one argument, udp:HOST:PORT", rest[0]);
     return parse_address(rest[1], options->command == PROBE_LISTEN ? 0 : 1, &options->address,
                          error);
+}
+
+static gboolean check_whip(ProbeOptions *options, GError **error)
+{
+#ifdef HAVE_WHIP
+    return options->command != PROBE_WHIP || probe_whip_check(options, error);
+#else
+    (void)options, (void)error;
+    return TRUE;
+#endif
 }
 
 static gboolean check(ProbeOptions *options, const Raw *raw, GError **error)
@@ -243,7 +277,7 @@ static gboolean check(ProbeOptions *options, const Raw *raw, GError **error)
            check_range("--first-timeout", options->first_timeout, 20, 10000, error) &&
            check_range("--deadline", options->deadline, 100, 600000, error) &&
            check_range("--seconds", options->seconds, 0, 86400, error) &&
-           check_together(options, error);
+           check_together(options, error) && check_whip(options, error);
 }
 
 static gboolean read_command_line(ProbeOptions *o, Raw *raw, int argc, char **argv, GError **error)
@@ -290,12 +324,15 @@ static gboolean read_command_line(ProbeOptions *o, Raw *raw, int argc, char **ar
         {"version", 0, 0, G_OPTION_ARG_NONE, &raw->version, "Print the version", NULL},
         {G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_STRING_ARRAY, &raw->rest, NULL, NULL},
         {NULL, 0, 0, G_OPTION_ARG_NONE, NULL, NULL, NULL}};
-    GOptionContext *context = g_option_context_new("COMMAND [udp:HOST:PORT]");
+    GOptionContext *context = g_option_context_new("COMMAND [udp:HOST:PORT|URL]");
     gboolean ok;
 
     g_option_context_set_summary(context, summary);
     g_option_context_set_description(context, exit_codes);
     g_option_context_add_main_entries(context, entries, NULL);
+#ifdef HAVE_WHIP
+    probe_whip_add_options(context, o);
+#endif
     ok = g_option_context_parse(context, &argc, &argv, error);
     g_option_context_free(context);
     return ok;
@@ -333,6 +370,10 @@ void probe_options_clear(ProbeOptions *options)
     g_free(options->key_file);
     g_free(options->keylog_file);
     g_free(options->pcapng_file);
+    g_free(options->url);
+    g_free(options->ice_bind);
+    g_free(options->stun);
+    g_free(options->token);
     g_free(options->export_label);
     memset(options, 0, sizeof *options);
 }

@@ -4,52 +4,13 @@
 
 #include "probe-session.h"
 
-static SluiceStatus configure(Session *s)
-{
-    const ProbeOptions *o = s->options;
-    SluiceStatus status = SLUICE_OK;
-
-    if (o->profiles_given)
-        status = sluice_config_set_srtp_profiles(s->config, o->profiles, o->n_profiles);
-    if (status == SLUICE_OK && o->mtu > 0)
-        status = sluice_config_set_handshake_mtu(s->config, (size_t)o->mtu);
-    if (status == SLUICE_OK && o->mtu > 0)
-        status = sluice_config_set_datagram_limit(s->config, (size_t)o->mtu);
-    if (status == SLUICE_OK && o->first_timeout > 0)
-        status = sluice_config_set_first_timeout(s->config, o->first_timeout * SLUICE_MILLISECOND);
-    if (status == SLUICE_OK && o->deadline > 0)
-        status = sluice_config_set_deadlines(s->config, o->deadline * SLUICE_MILLISECOND,
-                                             30 * SLUICE_SECOND);
-    /* No ICE has checked the path here: a server asks for a cookie (RFC 6347 section 4.2.1). */
-    if (status == SLUICE_OK && !o->no_cookie)
-        status = sluice_config_set_allow_unvalidated(s->config, 1);
-    return status;
-}
-
 gboolean session_make_config(Session *s)
 {
-    GError *error = NULL;
-    SluiceCertificate *certificate = probe_certificate_get(s->options, &error);
-    const guint8 *der;
-    size_t len;
-    SluiceStatus status;
-
-    if (certificate == NULL) {
-        probe_report_error(s->report, "certificate", PROBE_EXIT_FAILURE, error->message);
-        g_error_free(error);
+    s->config = probe_config_new(s->options, s->report);
+    if (s->config == NULL)
         return FALSE;
-    }
-    if (sluice_certificate_get_der(certificate, &der, &len) == SLUICE_OK)
-        probe_report_certificate(s->report, "local", der, len, PROBE_MATCH_UNKNOWN);
-    s->config = sluice_config_new(certificate);
-    sluice_certificate_unref(certificate);
-    status = s->config != NULL ? configure(s) : SLUICE_NO_MEMORY;
-    if (status == SLUICE_OK) {
-        s->capture = probe_capture_new(s->options, s->report, s->config);
-        return s->capture != NULL;
-    }
-    probe_report_error(s->report, "config", PROBE_EXIT_FAILURE, sluice_status_text(status));
-    return FALSE;
+    s->capture = probe_capture_new(s->options, s->report, s->config);
+    return s->capture != NULL;
 }
 
 void session_note_path(Session *s)

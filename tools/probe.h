@@ -22,7 +22,7 @@ typedef enum {
     PROBE_EXIT_REPLIES = 9
 } ProbeExit;
 
-typedef enum { PROBE_CONNECT, PROBE_LISTEN, PROBE_CERTIFICATE } ProbeCommand;
+typedef enum { PROBE_CONNECT, PROBE_LISTEN, PROBE_CERTIFICATE, PROBE_WHIP } ProbeCommand;
 
 typedef struct {
     char *host;
@@ -45,6 +45,11 @@ typedef struct {
     char *certificate_file, *key_file, *keylog_file, *pcapng_file;
     char *export_label;
     size_t export_length;
+    /* whip */
+    char *url, *ice_bind, *stun, *token;
+    int count, interval;
+    double rate;
+    guint lines; /* bit n: WhipLine n is offered */
 } ProbeOptions;
 
 /* Reads the command line. FALSE: @error says what is wrong with it. --help and --version end the
@@ -163,7 +168,15 @@ void probe_traffic_send_media(ProbeTraffic *traffic, SluiceTransport *transport,
                               SluiceKind kind, guint8 *data, size_t len);
 void probe_traffic_report(const ProbeTraffic *traffic, ProbeReport *report);
 
+/* ------------------------------------------------------------------ config */
+
+/* What the options say. NULL: it has been reported. */
+SluiceConfig *probe_config_new(const ProbeOptions *options, ProbeReport *report);
+
 /* ------------------------------------------------------------------ session */
+
+/* What the end of a connection means that was never closed by us. */
+ProbeExit probe_exit_of_end(const SluiceEnd *end);
 
 /* connect and listen, from the socket to the last line of the report. */
 ProbeExit probe_session_run(const ProbeOptions *options, ProbeReport *report);

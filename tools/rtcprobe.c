@@ -3,6 +3,9 @@
 /* rtcprobe: for DTLS-SRTP what `openssl s_client` is for TLS. */
 
 #include "probe.h"
+#ifdef HAVE_WHIP
+#include "probe-whip.h"
+#endif
 
 #include <locale.h>
 #include <stdio.h>
@@ -29,6 +32,10 @@ int main(int argc, char **argv)
     probe_report_init(&report, options.json);
     if (options.command == PROBE_CERTIFICATE)
         status = probe_certificate_run(&options, &report);
+#ifdef HAVE_WHIP
+    else if (options.command == PROBE_WHIP)
+        status = probe_whip_run(&options, &report);
+#endif
     else
         status = probe_session_run(&options, &report);
     probe_options_clear(&options);

@@ -146,6 +146,31 @@ SLUICE_API void sluice_ice_transport_set_bytes_func(SluiceIceTransport *self,
                                                     gpointer user_data, GDestroyNotify destroy);
 
 /**
+ * SluiceIceTransportEventFunc: (skip)
+ * @transport: the transport
+ * @event: what happened; a plain value, valid during the call
+ * @user_data: as given
+ *
+ * Takes one event of the core, in the transport's context.
+ */
+typedef void (*SluiceIceTransportEventFunc)(SluiceIceTransport *transport, const SluiceEvent *event,
+                                            gpointer user_data);
+
+/**
+ * sluice_ice_transport_set_event_func: (skip)
+ * @self: a transport
+ * @func: (nullable): the function, or %NULL for none
+ * @user_data: for @func
+ * @destroy: (nullable): frees @user_data when the function is replaced or the transport goes
+ *
+ * Sets the one function that is told all that sluice_transport_next_event() would tell: flights, alerts, generations of keys,
+ * and the states, each before its notify. For timelines; the properties and signals suffice to make calls.
+ */
+SLUICE_API void sluice_ice_transport_set_event_func(SluiceIceTransport *self,
+                                                    SluiceIceTransportEventFunc func,
+                                                    gpointer user_data, GDestroyNotify destroy);
+
+/**
  * sluice_ice_transport_get_local_fingerprint:
  * @self: a transport
  *

@@ -16,6 +16,15 @@ static gboolean in_context(SluiceIceTransport *self)
     return TRUE;
 }
 
+static void set_event_sink(SluiceIceTransport *self, SlSink *sink)
+{
+    SlSink *old = self->event_sink;
+
+    self->event_sink = sink;
+    if (old != NULL)
+        sl_ice_sink_unref(old);
+}
+
 static void set_sink(SluiceIceTransport *self, SlSink *sink)
 {
     SlSink *old = self->sink;
@@ -62,6 +71,19 @@ void sluice_ice_transport_set_bytes_func(SluiceIceTransport *self, SluiceIceTran
         sink->bytes = func;
     }
     set_sink(self, sink);
+}
+
+void sluice_ice_transport_set_event_func(SluiceIceTransport *self, SluiceIceTransportEventFunc func,
+                                         gpointer user_data, GDestroyNotify destroy)
+{
+    SlSink *sink = NULL;
+
+    g_return_if_fail(SLUICE_IS_ICE_TRANSPORT(self) && in_context(self));
+    if (func != NULL) {
+        sink = new_sink(user_data, destroy);
+        sink->event = func;
+    }
+    set_event_sink(self, sink);
 }
 
 /* Reads one fingerprint a line. Returns how many; those of unknown hash functions are skipped. */

@@ -36,6 +36,17 @@ void sl_ice_give_sink(SluiceIceTransport *self, SluiceKind kind, guint8 *data, g
     sl_ice_sink_unref(sink);
 }
 
+void sl_ice_give_event(SluiceIceTransport *self, const SluiceEvent *event)
+{
+    SlSink *sink = self->event_sink;
+
+    if (sink == NULL)
+        return;
+    sink->refs++; /* as above */
+    sink->event(self, event, sink->user_data);
+    sl_ice_sink_unref(sink);
+}
+
 static void receive(SluiceIceTransport *self, guint8 *data, gsize len)
 {
     SluiceKind kind = SLUICE_KIND_UNKNOWN;

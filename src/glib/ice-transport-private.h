@@ -61,11 +61,12 @@ gboolean sl_ice_port_has_posted(SlIcePort *self);
 GBytes *sl_ice_port_take_posted(SlIcePort *self);
 void sl_ice_port_put_back(SlIcePort *self, GBytes *message);
 
-/* The one packet function; counted, because it may be replaced while it runs. */
+/* The one packet function, or the one event function; counted, because it may be replaced while it runs. */
 typedef struct {
     guint refs;
     SluiceIceTransportPacketFunc packet;
     SluiceIceTransportBytesFunc bytes;
+    SluiceIceTransportEventFunc event;
     gpointer user_data;
     GDestroyNotify destroy;
 } SlSink;
@@ -97,7 +98,7 @@ struct _SluiceIceTransport {
     gboolean fingerprint_changed; /* and not notified yet */
     GError *last_error;
 
-    SlSink *sink;
+    SlSink *sink, *event_sink;
 
     gboolean start_pending; /* start() was called before ICE had a path */
     SluiceRole start_role;
@@ -152,6 +153,7 @@ void sl_ice_flush(SluiceIceTransport *self);
 /* Gives the core what other threads posted, and sends it. */
 void sl_ice_send_posted(SluiceIceTransport *self);
 void sl_ice_give_sink(SluiceIceTransport *self, SluiceKind kind, guint8 *data, gsize len);
+void sl_ice_give_event(SluiceIceTransport *self, const SluiceEvent *event);
 void sl_ice_sink_unref(SlSink *sink);
 
 /* ice-transport-source.c */

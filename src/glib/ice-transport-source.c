@@ -280,6 +280,7 @@ static void deliver(SluiceIceTransport *self)
         sl_ice_notify(self, SL_PROP_REMOTE_FINGERPRINT);
     }
     while (sluice_transport_next_event(self->core, &event)) {
+        sl_ice_give_event(self, &event);
         if (event.type != SLUICE_EVENT_STATE)
             continue;
         if (event.u.state >= SLUICE_STATE_CLOSED)

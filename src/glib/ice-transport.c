@@ -84,6 +84,7 @@ static void dispose(GObject *object)
         g_clear_pointer(&self->port, sl_ice_port_unref);
     }
     g_clear_pointer(&self->sink, sl_ice_sink_unref);
+    g_clear_pointer(&self->event_sink, sl_ice_sink_unref);
     G_OBJECT_CLASS(sluice_ice_transport_parent_class)->dispose(object);
 }
 
