@@ -14,7 +14,7 @@ packages_check='
     openssl gnutls-bin libgnutls28-dev iproute2 nginx-light curl
     gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad
     gstreamer1.0-nice gir1.2-gstreamer-1.0
-    tshark
+    tshark janus python3-aiortc python3-aiohttp
 '
 packages_whip='
     libsoup-3.0-dev libgstreamer-plugins-base1.0-dev libusrsctp-dev

@@ -8,7 +8,10 @@ static SluiceStatus configure(SluiceConfig *config, const ProbeOptions *o)
 {
     SluiceStatus status = SLUICE_OK;
 
-    if (o->profiles_given)
+    /* A description without RTP means DTLS without use_srtp. */
+    if (o->command == PROBE_WHIP && (o->lines & PROBE_RTP_LINES) == 0)
+        status = sluice_config_set_srtp_profiles(config, NULL, 0);
+    else if (o->profiles_given)
         status = sluice_config_set_srtp_profiles(config, o->profiles, o->n_profiles);
     if (status == SLUICE_OK && o->mtu > 0)
         status = sluice_config_set_handshake_mtu(config, (size_t)o->mtu);

@@ -52,6 +52,9 @@ typedef struct {
     guint lines; /* bit n: WhipLine n is offered */
 } ProbeOptions;
 
+/* Of the lines: audio and video. */
+#define PROBE_RTP_LINES 3u
+
 /* Reads the command line. FALSE: @error says what is wrong with it. --help and --version end the
  * program. */
 gboolean probe_options_parse(ProbeOptions *options, int argc, char **argv, GError **error);

@@ -9,6 +9,7 @@
 
 #define DEFAULT_DEADLINE_MS 30000
 #define LOOK_MS 100
+#define LOOK_MANY_MS 500
 
 static const WhipIceFuncs ice_funcs;
 
@@ -21,7 +22,11 @@ static void in_context(WhipClient *self, SluiceIceDriverFunc func)
     sluice_ice_driver_invoke(self->common->driver, self->context, func, self, NULL);
 }
 
-static void in_default(WhipClient *self, GSourceFunc func) { g_idle_add(func, self); }
+/* Of the driver's priority: one that is lower would wait while other clients are busy. */
+static void in_default(WhipClient *self, GSourceFunc func)
+{
+    g_idle_add_full(G_PRIORITY_DEFAULT, func, self, NULL);
+}
 
 /* ------------------------------------------------------------------ the end */
 
@@ -301,7 +306,8 @@ static void begin(GMainContext *context, gpointer user_data)
     GError *error = NULL;
 
     self->ice = whip_ice_new(context, &ice, 1, &ice_funcs, self);
-    whip_client_start_looking(self, o->deadline > 0 ? o->deadline : DEFAULT_DEADLINE_MS, LOOK_MS);
+    whip_client_start_looking(self, o->deadline > 0 ? o->deadline : DEFAULT_DEADLINE_MS,
+                              self->common->quiet ? LOOK_MANY_MS : LOOK_MS);
     if (!open_transport(self, &error))
         whip_client_fail(self, PROBE_EXIT_FAILURE, "transport", error->message);
     else if (!whip_ice_gather(self->ice))

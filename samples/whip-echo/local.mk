@@ -16,6 +16,8 @@ whip_sources = \
 	samples/whip-echo/fragment.h \
 	samples/whip-echo/ice.c \
 	samples/whip-echo/ice.h \
+	samples/whip-echo/listen.c \
+	samples/whip-echo/listen.h \
 	samples/whip-echo/main.c \
 	samples/whip-echo/obituaries.c \
 	samples/whip-echo/obituaries.h \

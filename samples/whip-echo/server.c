@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "server.h"
 #include "events.h"
+#include "listen.h"
 #include "obituaries.h"
 #include "own-offer.h"
 #include "page.h"
@@ -8,6 +9,7 @@
 #include "reply.h"
 #include "sdp-text.h"
 
+#include <malloc.h>
 #include <string.h>
 
 #define WHIP_PATH "/whip"
@@ -125,6 +127,15 @@ typedef struct {
     WhipPending *pending; /* NULL: answered */
 } Offerer;
 
+/* What many sessions at a time had is free, but in pieces that glibc keeps for itself: a hundred megabytes after five hundred
+ * sessions, of which one and a half are in use. */
+static void give_memory_back(void)
+{
+#ifdef __GLIBC__
+    malloc_trim(0);
+#endif
+}
+
 static void on_gone(WhipSession *session, gpointer user_data)
 {
     Offerer *offerer = user_data;
@@ -133,6 +144,8 @@ static void on_gone(WhipSession *session, gpointer user_data)
     whip_obituaries_note(self->obituaries, session);
     g_hash_table_remove(self->sessions, whip_session_get_id(session));
     g_free(offerer);
+    if (g_hash_table_size(self->sessions) == 0)
+        give_memory_back();
     if (self->done != NULL && g_hash_table_size(self->sessions) == 0)
         self->done(self, self->user_data);
 }
@@ -403,7 +416,7 @@ WhipServer *whip_server_new(const WhipEnvironment *environment, GError **error)
     self->http = soup_server_new("server-header", "libsluice-whip-echo", NULL);
     soup_server_add_early_handler(self->http, NULL, on_headers, self, NULL);
     soup_server_add_handler(self->http, NULL, on_request, self, NULL);
-    if (!soup_server_listen(self->http, address, (SoupServerListenOptions)0, error))
+    if (!whip_listen(self->http, address, error))
         g_clear_pointer(&self, whip_server_free);
     return self;
 }

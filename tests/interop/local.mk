@@ -12,5 +12,13 @@ interop_tests = \
 	tests/interop/test-forward.py \
 	tests/interop/test-gst-dtls-srtp.py \
 	tests/interop/test-gst-media.py
-EXTRA_DIST += $(interop_tests) tests/interop/harness.py tests/interop/gst.py \
+whip_interop_tests = \
+	tests/interop/test-whip.py \
+	tests/interop/test-whip-peers.py \
+	tests/interop/test-whip-load.py
+if WITH_WHIP
+interop_tests += $(whip_interop_tests)
+endif
+EXTRA_DIST += $(interop_tests) $(whip_interop_tests) tests/interop/whip.py tests/interop/whip-aiortc.py \
+	tests/interop/harness.py tests/interop/gst.py \
 	tests/interop/forwarding.py tests/interop/table.py tests/interop/gnutls-client.py tests/interop/send-shim.c

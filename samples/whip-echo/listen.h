@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef WHIP_LISTEN_H
+#define WHIP_LISTEN_H
+
+/* The port of HTTP, for hundreds of clients at a time. */
+
+#include <libsoup/soup.h>
+
+gboolean whip_listen(SoupServer *http, GSocketAddress *address, GError **error);
+
+#endif
