@@ -14,6 +14,8 @@ void whip_reply(SoupServerMessage *message, guint status, const char *type, cons
     soup_server_message_set_status(message, status, NULL);
     whip_reply_header(message, "Cache-Control", "no-store");
     whip_reply_header(message, "X-Content-Type-Options", "nosniff");
+    soup_message_body_truncate(soup_server_message_get_response_body(message));
+    soup_message_headers_remove(soup_server_message_get_response_headers(message), "Content-Type");
     if (body != NULL)
         soup_server_message_set_response(message, type, SOUP_MEMORY_COPY, body, strlen(body));
 }
@@ -81,4 +83,19 @@ static void free_pending(gpointer user_data)
 void whip_pending_finish(WhipPending *self)
 {
     g_idle_add_full(G_PRIORITY_DEFAULT, unpause, self, free_pending);
+}
+
+void whip_reply_abruptly(SoupServerMessage *message, guint status, const char *sentence)
+{
+    g_autoptr(GIOStream) stream = soup_server_message_steal_connection(message);
+    g_autofree char *text =
+        g_strdup_printf("HTTP/1.1 %u %s\r\nConnection: close\r\n"
+                        "Content-Type: text/plain; charset=utf-8\r\n"
+                        "Content-Length: %zu\r\n\r\n%s\n",
+                        status, soup_status_get_phrase(status), strlen(sentence) + 1, sentence);
+
+    /* So little fits into any socket. */
+    g_output_stream_write_all(g_io_stream_get_output_stream(stream), text, strlen(text), NULL, NULL,
+                              NULL);
+    g_io_stream_close(stream, NULL, NULL);
 }

@@ -24,4 +24,7 @@ SoupServerMessage *whip_pending_get(WhipPending *self);
 /* Sends the answer that was set, soon, and frees @self. */
 void whip_pending_finish(WhipPending *self);
 
+/* Without libsoup, which would go on reading: writes @sentence and closes the connection. From an early handler. */
+void whip_reply_abruptly(SoupServerMessage *message, guint status, const char *sentence);
+
 #endif

@@ -81,6 +81,24 @@ static void on_chunk(SoupServerMessage *message, GBytes *chunk, gpointer user_da
     refuse_size(message);
 }
 
+/* What libsoup refuses by itself has a sentence too: whatever is answered to a message that is read replaces this one. */
+static void on_started(SoupServer *http, SoupServerMessage *message, gpointer user_data)
+{
+    static const char sentence[] = "This is no request that a server of HTTP understands.\n";
+
+    (void)http, (void)user_data;
+    soup_server_message_set_response(message, "text/plain; charset=utf-8", SOUP_MEMORY_STATIC,
+                                     sentence, strlen(sentence));
+}
+
+/* libsoup takes -3 for a length and warns of it, and what is too large for a number of bytes that end with the connection. */
+static gboolean check_length(const char *text)
+{
+    guint64 length;
+
+    return text == NULL || whip_sdp_number(text, G_MAXINT64, &length);
+}
+
 /* Before the body is read: libsoup keeps all of it. */
 static void on_headers(SoupServer *http, SoupServerMessage *message, const char *path,
                        GHashTable *query, gpointer user_data)
@@ -88,6 +106,10 @@ static void on_headers(SoupServer *http, SoupServerMessage *message, const char 
     SoupMessageHeaders *headers = soup_server_message_get_request_headers(message);
 
     (void)http, (void)path, (void)query, (void)user_data;
+    if (!check_length(soup_message_headers_get_one(headers, "Content-Length"))) {
+        whip_reply_abruptly(message, 400, "The Content-Length is no length.");
+        return;
+    }
     if (soup_message_headers_get_encoding(headers) == SOUP_ENCODING_CONTENT_LENGTH &&
         soup_message_headers_get_content_length(headers) > WHIP_SDP_MAX_BYTES)
         refuse_size(message);
@@ -414,6 +436,7 @@ WhipServer *whip_server_new(const WhipEnvironment *environment, GError **error)
     self->sessions = g_hash_table_new(g_str_hash, g_str_equal);
     self->obituaries = whip_obituaries_new();
     self->http = soup_server_new("server-header", "libsluice-whip-echo", NULL);
+    g_signal_connect(self->http, "request-started", G_CALLBACK(on_started), NULL);
     soup_server_add_early_handler(self->http, NULL, on_headers, self, NULL);
     soup_server_add_handler(self->http, NULL, on_request, self, NULL);
     if (!whip_listen(self->http, address, error))

@@ -45,7 +45,13 @@ class Server {
     this.events = [];
     this.errors = '';
     this.rest = '';
-    this.child = spawn(PROGRAM, ['--json', '--port', '0', '--ice-bind', '127.0.0.1', ...args]);
+    // For AddressSanitizer: the suppression names a function of libsoup, which is built without frame pointers.
+    const env = {
+      ...process.env,
+      ASAN_OPTIONS: [process.env.ASAN_OPTIONS, 'fast_unwind_on_malloc=0'].filter(Boolean).join(':'),
+      LSAN_OPTIONS: `suppressions=${path.join(__dirname, 'lsan.supp')}:print_suppressions=0`,
+    };
+    this.child = spawn(PROGRAM, ['--json', '--port', '0', '--ice-bind', '127.0.0.1', ...args], { env });
     this.child.stdout.on('data', (data) => this.read(data));
     this.child.stderr.on('data', (data) => { this.errors += data; });
     this.exited = new Promise((resolve) => {

@@ -16,7 +16,7 @@ browser_offers = \
 	tests/browser/offers/wrtc.sdp
 browser_node = tests/browser/node
 EXTRA_DIST += $(browser_tests) $(browser_offers) tests/browser/browser.js tests/browser/relay.js \
-	tests/browser/measure-connect.js tests/browser/client-aiortc.py tests/browser/client-node-datachannel.js tests/browser/package.json tests/browser/package-lock.json
+	tests/browser/lsan.supp tests/browser/measure-connect.js tests/browser/client-aiortc.py tests/browser/client-node-datachannel.js tests/browser/package.json tests/browser/package-lock.json
 
 TEST_EXTENSIONS += .js
 JS_LOG_DRIVER = $(LOG_DRIVER)
