@@ -10,7 +10,7 @@ SLUICE_BEGIN_DECLS
  * SluiceConfig: (ref-func sluice_config_ref) (unref-func sluice_config_unref)
  *
  * Settings shared by any number of transports: certificate, profiles, sizes, limits, hooks. Reference
- * counted. The setters may be used, by one thread, until the first transport is made of it; that freezes
+ * counted. The setters may be used, by one thread, until the first transport is made of it, or sluice_config_prepare(); that freezes
  * it, and from then on it is shared by any number of threads and every setter answers
  * %SLUICE_INVALID_STATE. One config is one SSL_CTX: make one a process, not one a call.
  *
@@ -44,6 +44,19 @@ SLUICE_API SluiceConfig *sluice_config_ref(SluiceConfig *self);
  * Drops a reference. Transports hold their own.
  */
 SLUICE_API void sluice_config_unref(SluiceConfig *self);
+
+/**
+ * sluice_config_prepare:
+ * @self: a config
+ *
+ * Does now what the first transport that is made of it would do, and which would make the first caller wait, up to a tenth of a
+ * second: makes OpenSSL's context, and, with SRTP profiles, tests the ciphers once a process. It freezes the config as
+ * that transport would. For the start of a server; never needed. Again is harmless. Any thread.
+ *
+ * Returns: %SLUICE_OK; %SLUICE_INVALID_ARGUMENT: no config; %SLUICE_INTERNAL: OpenSSL or libsrtp refused, or memory ran
+ *   out: no transport of it would connect, the log hook was told why. It may be tried again
+ */
+SLUICE_API SluiceStatus sluice_config_prepare(SluiceConfig *self);
 
 /**
  * sluice_config_get_certificate:

@@ -4,6 +4,8 @@ whip_sources = \
 	samples/whip-echo/answer.h \
 	samples/whip-echo/candidate.c \
 	samples/whip-echo/candidate.h \
+	samples/whip-echo/captures.c \
+	samples/whip-echo/captures.h \
 	samples/whip-echo/data-channels.c \
 	samples/whip-echo/data-channels.h \
 	samples/whip-echo/driver-source.c \

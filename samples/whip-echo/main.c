@@ -5,6 +5,7 @@
  *
  *   ./whip-echo          prints one URL: open it
  */
+#include "captures.h"
 #include "driver-source.h"
 #include "events.h"
 #include "options.h"
@@ -39,22 +40,19 @@ static gboolean on_signal(gpointer user_data)
     return G_SOURCE_CONTINUE;
 }
 
-/* What is done once a process, and would make the first caller wait: OpenSSL's context, the test of the ciphers for SRTP, what
- * libnice loads. A config does it with the first transport that is made of it. */
+/* What is done once a process, and would make the first caller wait. */
 static gboolean prepare(const WhipEnvironment *environment, GError **error)
 {
-    SluiceConfig *const configs[] = {environment->config, environment->data_config};
     NiceAgent *agent = nice_agent_new(NULL, NICE_COMPATIBILITY_RFC5245);
-    gboolean done = TRUE;
 
-    for (gsize i = 0; i < G_N_ELEMENTS(configs) && done; i++) {
-        SluiceIceTransport *transport = sluice_ice_transport_new(
-            agent, nice_agent_add_stream(agent, 1), 1, configs[i], NULL, error);
-        done = transport != NULL;
-        g_clear_object(&transport);
-    }
+    nice_agent_add_stream(agent, 1);
     g_object_unref(agent);
-    return done;
+    if (sluice_config_prepare(environment->config) == SLUICE_OK &&
+        sluice_config_prepare(environment->data_config) == SLUICE_OK)
+        return TRUE;
+    g_set_error_literal(error, SLUICE_ERROR, SLUICE_ERROR_INTERNAL,
+                        "OpenSSL or libsrtp refuses these settings");
+    return FALSE;
 }
 
 static void serve(Program *program, const WhipEnvironment *environment)
@@ -80,9 +78,14 @@ static int run(const WhipOptions *options)
     Program program = {0};
     GError *error = NULL;
     int status = 1;
+    WhipCaptures *captures = whip_captures_open(options, &error);
 
-    if (whip_options_make_configs(options, &environment.config, &environment.data_config, &error) &&
-        prepare(&environment, &error) &&
+    if (captures != NULL &&
+        whip_options_make_configs(options, &environment.config, &environment.data_config, &error)) {
+        whip_captures_attach(captures, environment.config);
+        whip_captures_attach(captures, environment.data_config);
+    }
+    if (error == NULL && prepare(&environment, &error) &&
         (environment.driver = sluice_ice_driver_new(0, &error)) != NULL &&
         (program.server = whip_server_new(&environment, &error)) != NULL) {
         serve(&program, &environment);
@@ -93,6 +96,8 @@ static int run(const WhipOptions *options)
     g_clear_object(&environment.driver);
     sluice_config_unref(environment.config);
     sluice_config_unref(environment.data_config);
+    if (captures != NULL && !whip_captures_close(captures, error == NULL ? &error : NULL))
+        status = 1;
     if (error != NULL)
         g_printerr("whip-echo: %s\n", error->message);
     g_clear_error(&error);

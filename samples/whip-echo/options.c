@@ -3,11 +3,8 @@
 
 #include <sluice-glib/sluice-glib.h>
 
-#include <errno.h>
-#include <fcntl.h>
 #include <gio/gio.h>
 #include <locale.h>
-#include <stdio.h>
 #include <string.h>
 
 /* SCTP cannot make its packets smaller than 524 bytes; DTLS adds 37. */
@@ -109,6 +106,10 @@ gboolean whip_options_parse(WhipOptions *o, int argc, char **argv)
          "active|passive|auto"},
         {"keylog", 0, 0, G_OPTION_ARG_FILENAME, &o->keylog,
          "Add the DTLS secrets to a file, for Wireshark. Who has it can read the calls", "FILE"},
+        {"pcapng", 0, 0, G_OPTION_ARG_FILENAME, &o->pcapng,
+         "Write all calls to a file that Wireshark opens decrypted. Who has it can hear and see "
+         "them",
+         "FILE"},
         {"max-sessions", 0, 0, G_OPTION_ARG_INT, &o->max_sessions,
          "How many at a time, 64 by default", "N"},
         {"json", 0, 0, G_OPTION_ARG_NONE, &o->json, "Print each event as a line of JSON", NULL},
@@ -141,33 +142,10 @@ void whip_options_clear(WhipOptions *o)
     g_free(o->profiles);
     g_free(o->role);
     g_free(o->keylog);
+    g_free(o->pcapng);
 }
 
 /* ---- the config ---- */
-
-static void write_secret(const char *line, void *user_data)
-{
-    FILE *file = user_data;
-
-    fprintf(file, "%s\n", line);
-    fflush(file);
-}
-
-static void close_file(void *file) { fclose(file); }
-
-static gboolean set_keylog(SluiceConfig *config, const char *path, GError **error)
-{
-    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-    FILE *file = fd >= 0 ? fdopen(fd, "a") : NULL;
-
-    if (file == NULL) {
-        g_set_error(error, G_FILE_ERROR, (gint)g_file_error_from_errno(errno), "%s: %s", path,
-                    g_strerror(errno));
-        return FALSE;
-    }
-    sluice_config_set_keylog(config, write_secret, file, close_file);
-    return TRUE;
-}
 
 static SluiceCertificate *load_certificate(const char *path, GError **error)
 {
@@ -184,7 +162,7 @@ static SluiceCertificate *load_certificate(const char *path, GError **error)
 }
 
 static SluiceConfig *make_config(const WhipOptions *o, SluiceCertificate *certificate,
-                                 gboolean with_srtp, GError **error)
+                                 gboolean with_srtp)
 {
     SluiceConfig *config = sluice_config_new(certificate);
 
@@ -194,8 +172,6 @@ static SluiceConfig *make_config(const WhipOptions *o, SluiceCertificate *certif
         sluice_config_set_srtp_profiles(config, o->profile_list, with_srtp ? o->n_profiles : 0);
     sluice_config_set_handshake_mtu(config, (gsize)o->mtu);
     sluice_config_set_datagram_limit(config, MAX((gsize)o->mtu, SCTP_DATAGRAM));
-    if (o->keylog != NULL && !set_keylog(config, o->keylog, error))
-        g_clear_pointer(&config, sluice_config_unref);
     return config;
 }
 
@@ -208,7 +184,7 @@ gboolean whip_options_make_configs(const WhipOptions *o, SluiceConfig **config,
 
     if (certificate == NULL)
         return FALSE;
-    *config = make_config(o, certificate, TRUE, error);
-    *data_config = *config != NULL ? make_config(o, certificate, FALSE, error) : NULL;
-    return *data_config != NULL;
+    *config = make_config(o, certificate, TRUE);
+    *data_config = make_config(o, certificate, FALSE);
+    return TRUE;
 }

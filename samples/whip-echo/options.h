@@ -19,6 +19,7 @@ typedef struct {
     gboolean lite;
     char *role;
     char *keylog;
+    char *pcapng;
     int max_sessions;
     gboolean json;
 

@@ -163,7 +163,9 @@ async function openPage(context, url) {
       page.errors.push(message.text());
     }
   });
-  await page.goto(url);
+  const address = new URL(url);
+  address.searchParams.set('tick', '200'); // figures come sooner
+  await page.goto(address.href);
   return page;
 }
 
@@ -199,8 +201,17 @@ async function chat(page, text) {
   await page.locator('#chat-log .echo', { hasText: text }).last().waitFor();
 }
 
+const temporary = (name) => path.join(scratch, name);
+
+// What a program writes.
+function output(command, ...args) {
+  const done = spawnSync(command, args, { encoding: 'utf8', maxBuffer: 1 << 26, env: { ...process.env, HOME: scratch } });
+  checkEqual(done.status, 0, `${command}: ${done.stderr}`);
+  return done.stdout;
+}
+
 function makeCertificate(kind) {
-  const file = path.join(scratch, `${kind}.pem`);
+  const file = temporary(`${kind}.pem`);
   const key = kind === 'rsa' ? ['-newkey', 'rsa:2048'] : ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256'];
   const made = spawnSync('openssl', ['req', '-x509', '-nodes', ...key, '-keyout', `${file}.key`, '-out', `${file}.crt`, '-subj', '/CN=test', '-days', '7']);
   checkEqual(made.status, 0, `openssl req: ${made.stderr}`);
@@ -255,4 +266,4 @@ async function main({ browser = true } = {}) {
   process.exit(failed ? 1 : 0);
 }
 
-module.exports = { LIMIT, chat, check, checkEqual, chromiumVersion, closePage, descriptors, main, makeCertificate, note, openBrowser, openPage, refused, seeEcho, sleep, state, stats, test, waitFor, withServer };
+module.exports = { LIMIT, chat, check, checkEqual, chromiumVersion, closePage, descriptors, main, makeCertificate, note, openBrowser, openPage, output, refused, seeEcho, sleep, state, stats, temporary, test, waitFor, withServer };

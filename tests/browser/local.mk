@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Chromium on the page of samples/whip-echo. Run by `make check-browser`; ./check installs what it needs.
 browser_tests = \
+	tests/browser/test-troubles.js \
 	tests/browser/test-echo.js \
 	tests/browser/test-feedback.js \
 	tests/browser/test-forms.js \
 	tests/browser/test-late.js \
-	tests/browser/test-malformed.js \
 	tests/browser/test-peers.js \
-	tests/browser/test-troubles.js
+	tests/browser/test-malformed.js
 browser_noted = tests/browser/test-echo.js tests/browser/test-peers.js
 browser_offers = \
 	tests/browser/offers/aiortc.sdp \
@@ -29,9 +29,9 @@ $(browser_node)/installed: tests/browser/package.json tests/browser/package-lock
 	cd $(browser_node) && npm ci --no-audit --no-fund --ignore-scripts
 	touch $@
 
-# One after another: each has a browser, and looks at a clock now and then.
+# Two at a time, the long ones first: each has a browser, and waits for it most of the time.
 check-browser: all $(browser_node)/installed
-	$(MAKE) -j1 check-TESTS TESTS='$(browser_tests)' TEST_TIMEOUT=900
+	$(MAKE) -j2 check-TESTS TESTS='$(browser_tests)' TEST_TIMEOUT=900
 # The table of phases in docs/interop.md, in the source tree.
 docs-connect: all $(browser_node)/installed
 	abs_top_builddir='$(abs_top_builddir)' NODE_PATH='$(abs_top_builddir)/$(browser_node)/node_modules' \

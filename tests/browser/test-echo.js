@@ -3,6 +3,7 @@
 // certificate, however the offer is bundled, through a restart of ICE.
 'use strict';
 
+const fs = require('node:fs');
 const t = require('./browser.js');
 
 const ROLES = { active: 'server', passive: 'client' }; // ours, and the browser's
@@ -66,6 +67,18 @@ t.test('ICE restart while media flows', (context) => echoes(context, [], 'source
   t.checkEqual(server.events.filter((e) => e.event === 'connected' && e.session === event.session).length, 1, 'handshakes');
   await t.chat(page, 'still there');
 }));
+
+// What tshark makes of it without any option: the end of DTLS, the name of the data channel in what it carries, and media in clear.
+t.test('--pcapng: Wireshark opens it decrypted', async (context) => {
+  const file = t.temporary('call.pcapng');
+  await echoes(context, ['--pcapng', file], 'source=test', async () => t.checkEqual(fs.statSync(file).mode & 0o777, 0o600, 'mode of the file'));
+  const count = (filter) => t.output('tshark', '-r', file, '-Y', filter, '-T', 'fields', '-e', 'frame.number').split('\n').length - 1;
+  t.check(count('dtls.handshake.type == 20') >= 2, 'no Finished of both ends');
+  t.check(count('dtls && data.data contains "chat"') > 0, 'no data channel');
+  t.check(count('rtp.version == 2 && frame.interface_name == "plain"') > 50, 'no RTP in clear');
+  t.check(count('rtcp && frame.interface_name == "plain"') > 0, 'no RTCP in clear');
+  t.checkEqual(count('_ws.malformed && dtls'), 0, 'malformed packets');
+});
 
 t.test('large messages, and many', (context) => echoes(context, [], 'source=test', async ({ page }) => {
   const lost = await page.evaluate(async () => {

@@ -75,6 +75,29 @@ static void test_dtls_versions(void **state)
     sluice_config_unref(config);
 }
 
+static void test_preparing_freezes_it(void **state)
+{
+    SluiceConfig *config = sluice_config_new(NULL), *data_only = sluice_config_new(NULL);
+    SluiceTransport *transport;
+    SSL_CTX *ctx;
+
+    (void)state;
+    assert_int_equal(sluice_config_prepare(NULL), SLUICE_INVALID_ARGUMENT);
+    assert_int_equal(sluice_config_prepare(config), SLUICE_OK);
+    assert_int_equal(sluice_config_set_handshake_mtu(config, 1200), SLUICE_INVALID_STATE);
+    ctx = config->ctx;
+    assert_non_null(ctx);
+    assert_int_equal(sluice_config_prepare(config), SLUICE_OK);
+    transport = sluice_transport_new(config);
+    assert_non_null(transport);
+    assert_ptr_equal(config->ctx, ctx);
+    sluice_transport_free(transport);
+    assert_int_equal(sluice_config_set_srtp_profiles(data_only, NULL, 0), SLUICE_OK);
+    assert_int_equal(sluice_config_prepare(data_only), SLUICE_OK);
+    sluice_config_unref(config);
+    sluice_config_unref(data_only);
+}
+
 static void test_the_first_transport_freezes_it(void **state)
 {
     SluiceConfig *config = sluice_config_new(NULL);
@@ -172,6 +195,7 @@ int main(void)
         cmocka_unit_test(test_dtls_versions),
         cmocka_unit_test(test_ranges),
         cmocka_unit_test(test_the_first_transport_freezes_it),
+        cmocka_unit_test(test_preparing_freezes_it),
         cmocka_unit_test(test_the_context_is_made_once_and_is_strict),
         cmocka_unit_test(test_hook_data_is_destroyed_once),
     };

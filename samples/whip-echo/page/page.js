@@ -3,7 +3,7 @@
 //
 // In the address: ?source=test, &start=now, &bundle=max-bundle|balanced|max-compat, &key=rsa|ecdsa, &trickle=no,
 // &tamper=fingerprint (an answer that lies, to see what is said then); &offer=server (the server makes the offer), with
-// &hold=hello or &hold=MILLISECONDS (the answer waits until then), &setup=passive.
+// &hold=hello or &hold=MILLISECONDS (the answer waits until then), &setup=passive; &tick=MILLISECONDS (how often figures are read).
 
 import { Connection } from './connection.js';
 import { Figures } from './figures.js';
@@ -232,7 +232,7 @@ async function start() {
   $('restart').disabled = false;
   await connection.start();
   if (!connection.closed) {
-    timer = setInterval(tick, 1000);
+    timer = setInterval(tick, Number(query.get('tick') || 1000));
   }
 }
 
