@@ -201,3 +201,14 @@ SluiceStatus sl_transport_unprotect(SluiceTransport *self, SluiceKind kind, uint
         self->media_opened = *generation;
     return SLUICE_OK;
 }
+
+/* ---- before the first of all ---- */
+
+SluiceStatus sluice_config_prepare(SluiceConfig *self)
+{
+    if (!self)
+        return SLUICE_INVALID_ARGUMENT;
+    if (!sl_config_freeze(self, sl_dtls_install))
+        return SLUICE_INTERNAL;
+    return !self->n_profiles || sl_srtp_prepare(self, 0) ? SLUICE_OK : SLUICE_INTERNAL;
+}

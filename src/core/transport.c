@@ -13,15 +13,6 @@
 #define CHALLENGE_INTERVAL (20 * SLUICE_MILLISECOND)
 #define CHALLENGE_BURST 10
 
-SluiceStatus sluice_config_prepare(SluiceConfig *self)
-{
-    if (!self)
-        return SLUICE_INVALID_ARGUMENT;
-    if (!sl_config_freeze(self, sl_dtls_install))
-        return SLUICE_INTERNAL;
-    return !self->n_profiles || sl_srtp_prepare(self, 0) ? SLUICE_OK : SLUICE_INTERNAL;
-}
-
 SluiceTransport *sluice_transport_new(SluiceConfig *config)
 {
     SSL_CTX *ctx = config ? sl_config_freeze(config, sl_dtls_install) : NULL;
