@@ -87,7 +87,8 @@ SLUICE_API SluiceStatus sluice_config_set_srtp_profiles(SluiceConfig *self,
  * @bytes: largest handshake datagram (UDP payload), 256..4096; default 1200
  *
  * The upper end is OpenSSL's: it cuts larger datagrams at 4096 bytes. A flight that was lost twice is made
- * again with the largest of 1200, 576 and 256 that is smaller than it, and so on.
+ * again with the largest of 1200, 576 and 256 that is smaller than it, and so on. An answer that comes late and in pieces of
+ * such a size is answered in the same.
  *
  * Returns: %SLUICE_OK, %SLUICE_INVALID_ARGUMENT, %SLUICE_INVALID_STATE
  */

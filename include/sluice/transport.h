@@ -73,7 +73,8 @@ SLUICE_API uint64_t sluice_transport_get_id(const SluiceTransport *self);
  * While a restart runs that was announced without a role, this names it.
  *
  * Returns: %SLUICE_OK; %SLUICE_INVALID_STATE when it was started before, or has finished a handshake as server and
- *   is told to be client (the peer broke RFC 8842: end the call); %SLUICE_NO_MEMORY, %SLUICE_INTERNAL
+ *   is told to be client (the peer broke RFC 8842: end the call); %SLUICE_ENDED when it has ended before, or
+ *   does now, over DTLS that came early (sluice_transport_get_end() says why); %SLUICE_NO_MEMORY, %SLUICE_INTERNAL
  */
 SLUICE_API SluiceStatus sluice_transport_start(SluiceTransport *self, SluiceTime now,
                                                SluiceRole role);
@@ -96,6 +97,11 @@ SLUICE_API SluiceStatus sluice_transport_start(SluiceTransport *self, SluiceTime
  * under the old keys is taken for a while (sluice_config_set_overlap()), so that only the network loses packets. A
  * new association that fails, or is not finished by the handshake's deadline, changes nothing:
  * %SLUICE_EVENT_RESTART_FAILED tells why. A second call before either event takes the place of the first.
+ *
+ * Who gives up a restart as client when its last flight is out cannot know whether the peer has gone over to it: if
+ * packets come that are not authentic, announce another one. And there is room for two generations of keys: a call
+ * within the overlap of the last restart, or a peer that begins again then, drops the oldest, with what is under way
+ * under them.
  *
  * Before the first association is finished there is nothing to keep: it begins anew.
  *
@@ -227,6 +233,9 @@ SLUICE_API SluiceStatus sluice_transport_protect(SluiceTransport *self, SluiceKi
  * @len: its length, 1..sluice_transport_max_data_size()
  *
  * Sends a message as one DTLS record in one datagram. It arrives whole or not at all.
+ *
+ * A peer that sends a handshake message which has no place in a connection, under the keys, breaks it. OpenSSL may tell that
+ * only when it is to write next: then it is this call that ends the transport, with %SLUICE_END_PROTOCOL.
  *
  * Returns: %SLUICE_OK: it is in the output queue, drain it; %SLUICE_WOULD_BLOCK: the output queue is full, nothing
  *   was encrypted: drain it, then call again; %SLUICE_TOO_LARGE; %SLUICE_NOT_READY before

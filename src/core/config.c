@@ -17,6 +17,9 @@
 #define CIPHERS "ECDHE+AESGCM:ECDHE+CHACHA20"
 /* X25519 is the fastest; P-256 has to be named, or P-256 certificates fail. */
 #define GROUPS "X25519:P-256:P-384"
+#define SIGNATURES                                                                                 \
+    "ECDSA+SHA256:ECDSA+SHA384:ECDSA+SHA512:ed25519:RSA-PSS+SHA256:RSA-PSS+SHA384:"                \
+    "RSA-PSS+SHA512:RSA+SHA256:RSA+SHA384:RSA+SHA512"
 
 /* Handshakes of unverified peers at once, by default and at most: some 200 MB and 13 GB. */
 #define HALF_OPEN 1024
@@ -434,6 +437,14 @@ static int use_srtp(const SluiceConfig *self, SSL_CTX *ctx)
 
 int sl_config_dress(const SluiceConfig *self, SSL_CTX *ctx)
 {
+    /* Before the certificate, which it may refuse. What OpenSSL's own default has of these grows from version to version. */
+    SSL_CTX_set_security_level(ctx, 2);
+    SSL_CTX_clear_options(ctx, SSL_OP_NO_EXTENDED_MASTER_SECRET | SSL_OP_NO_TLSv1_2 |
+                                   SSL_OP_NO_TLSv1_3 | SSL_OP_LEGACY_SERVER_CONNECT |
+                                   SSL_OP_ALLOW_UNSAFE_LEGACY_RENEGOTIATION);
+    if (!SSL_CTX_set1_sigalgs_list(ctx, SIGNATURES) ||
+        !SSL_CTX_set1_client_sigalgs_list(ctx, SIGNATURES))
+        return 0;
     if (!SSL_CTX_set_app_data(ctx, (void *)(uintptr_t)self) ||
         !SSL_CTX_use_certificate(ctx, sl_certificate_x509(self->certificate)) ||
         !SSL_CTX_use_PrivateKey(ctx, sl_certificate_key(self->certificate)))
@@ -457,7 +468,6 @@ static SSL_CTX *make_ctx(SluiceConfig *self, void (*install)(SSL_CTX *ctx))
         SSL_CTX_free(ctx);
         return NULL;
     }
-    SSL_CTX_set_security_level(ctx, 2);
     SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
                                  SSL_OP_NO_QUERY_MTU | SSL_OP_CIPHER_SERVER_PREFERENCE);
     SSL_CTX_set_mode(ctx,

@@ -118,6 +118,18 @@ void sl_dtls_lower_mtu_if_lost_twice(SlDtls *self)
     }
 }
 
+/* The peer has cut its flight smaller than we would, and we have waited for it longer than a timer: it has lost larger ones,
+ * and so would we (RFC 6347 section 4.1.1.1). Whoever has forged that has made us cut as we do after a loss, no more. */
+static void follow_peer(SlDtls *self)
+{
+    size_t mtu = self->mtu;
+
+    while (self->incoming_largest && mtu > MTU_SMALLEST && next_mtu(mtu) >= self->incoming_largest)
+        mtu = next_mtu(mtu);
+    while (self->mtu > mtu && self->flight.note.bytes > mtu)
+        lower_mtu(self);
+}
+
 void sl_dtls_cut_smaller(SlDtls *self, size_t refused)
 {
     do
@@ -157,6 +169,20 @@ static void close_incoming(SlDtls *self, int answered)
     memset(&self->incoming, 0, sizeof self->incoming);
 }
 
+static int has_cut_message(const uint8_t *datagram, size_t len)
+{
+    size_t offset = 0, at;
+    SlRecord record;
+    SlFragment fragment;
+
+    while (sl_record_next(datagram, len, &offset, &record) == 1)
+        for (at = 0; record.type == SL_HANDSHAKE && record.epoch == 0 &&
+                     sl_fragment_next(record.body, record.len, &at, &fragment) == 1;)
+            if (fragment.len < fragment.length)
+                return 1;
+    return 0;
+}
+
 /* The peer's Finished, byte by byte, or another one: of another handshake, or made anew. */
 static int has_known_finished(const SlDtls *self, const uint8_t *datagram, size_t len)
 {
@@ -188,6 +214,11 @@ void sl_dtls_note_incoming(SlDtls *self, const uint8_t *datagram, size_t len)
             self->clock.due) /* nobody was there to send it again: that is no round trip */
             self->sent_at = SLUICE_TIME_NEVER;
     }
+    if (self->incoming.number == 0)
+        self->incoming_largest = 0;
+    if (len > self->incoming_largest && self->clock.expiries > 0 &&
+        (self->incoming_largest || has_cut_message(datagram, len)))
+        self->incoming_largest = len;
     self->incoming.number = piece.number;
     self->incoming.datagrams += piece.datagrams;
     self->incoming.bytes += piece.bytes;
@@ -278,6 +309,7 @@ void sl_dtls_settle_flights(SlDtls *self, int finished_now)
     }
     /* A retransmission by the timer answers nothing: the peer's flight may be half here. */
     if (answers || finished_now) {
+        follow_peer(self);
         measure_rtt(self);
         close_incoming(self, 1);
     } else if (self->finished) {

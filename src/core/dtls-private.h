@@ -69,6 +69,7 @@ struct SlDtls {
     SlFlight flight;              /* ours */
     SluiceFlight incoming;        /* the peer's, until it is answered */
     int incoming_is_copy;         /* the Finished of it is the one that we have */
+    size_t incoming_largest; /* of its datagrams; 0: no message of it was cut, or it was not late */
     SlDtlsClock clock;
     size_t mtu;
     SluiceTime now;           /* of the call that runs */

@@ -268,10 +268,9 @@ static SSL_CTX *make_ctx(SluiceConfig *config, void (*install)(SSL_CTX *ctx))
         SSL_CTX_free(ctx);
         return NULL;
     }
-    SSL_CTX_set_security_level(ctx, 2);
     SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
                                  SSL_OP_CIPHER_SERVER_PREFERENCE);
-    SSL_CTX_clear_options(ctx, SSL_OP_LEGACY_SERVER_CONNECT | SSL_OP_IGNORE_UNEXPECTED_EOF);
+    SSL_CTX_clear_options(ctx, SSL_OP_IGNORE_UNEXPECTED_EOF);
     /* A write is as much as was encrypted, and may be tried again from another address. */
     SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     /* Clients: the session is handed out, never kept in here. Servers: tickets, no cache. */

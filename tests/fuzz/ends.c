@@ -129,8 +129,7 @@ SluiceStatus ends_restart(Ends *self, int end, SluiceRole role, EndsPeer peer)
 
     if (status == SLUICE_OK) {
         self->restarted = 1;
-        self->clients |= role == SLUICE_ROLE_CLIENT ? 1 << end : 0;
-        self->half_restarted |= peer != ENDS_RIGHT || self->clients == 3;
+        self->half_restarted |= peer != ENDS_RIGHT;
         self->trusted[end] |= peer == ENDS_RIGHT;
     }
     return status;
@@ -421,15 +420,25 @@ void ends_check_keys(Ends *self)
     ORACLE(memcmp(a.remote_salt, b.local_salt, a.salt_len) == 0);
 }
 
-int ends_may_differ(const Ends *self)
+static SluiceStats stats_of(const Ends *self, int end)
 {
     SluiceStats stats;
 
-    for (int end = 0; end < 2; end++)
-        if (sluice_transport_get_stats(self->end[end], &stats, sizeof stats) == SLUICE_OK &&
-            stats.attempts_given_up)
-            return 1;
-    return self->restarted;
+    memset(&stats, 0, sizeof stats);
+    (void)sluice_transport_get_stats(self->end[end], &stats, sizeof stats);
+    return stats;
+}
+
+int ends_may_differ(const Ends *self)
+{
+    return self->restarted || stats_of(self, 0).attempts_given_up ||
+           stats_of(self, 1).attempts_given_up;
+}
+
+int ends_may_differ_for_good(const Ends *self)
+{
+    return self->half_restarted || stats_of(self, 0).restarts_failed ||
+           stats_of(self, 1).restarts_failed;
 }
 
 void ends_check(Ends *self)

@@ -38,7 +38,6 @@ typedef struct {
     int untrusted[2];          /* a wrong one was */
     int restarted;             /* a new association was announced */
     int half_restarted;        /* one that the other end may finish and this one not */
-    int clients; /* a bit for each end that was told to be its client: both get nowhere */
 } Ends;
 
 /* Whom the other end is said to be. */
@@ -89,6 +88,9 @@ void ends_check(Ends *self);
 /* One end may be an association ahead of the other: a new one was announced, or an attempt was given up that the other end
  * has finished. */
 int ends_may_differ(const Ends *self);
+
+/* A new association has come to nothing at one end, after it had sent all that the other needed: that one may have it. */
+int ends_may_differ_for_good(const Ends *self);
 
 /* If both ends are connected, and nothing is under way: they have the same keys, crosswise. */
 void ends_check_keys(Ends *self);

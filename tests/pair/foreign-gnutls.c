@@ -67,6 +67,8 @@ static void use_certificate(Gnutls *self)
     gnutls_certificate_set_verify_function(self->credentials, accept_any);
 }
 
+int foreign_gnutls_mki;
+
 static void *open_gnutls(Foreign *foreign, SluiceRole ours, const char *groups, uint64_t options)
 {
     Gnutls *self = calloc(1, sizeof *self);
@@ -83,6 +85,11 @@ static void *open_gnutls(Foreign *foreign, SluiceRole ours, const char *groups, 
     assert_int_equal(gnutls_priority_set_direct(self->session, PRIORITY, NULL), 0);
     gnutls_credentials_set(self->session, GNUTLS_CRD_CERTIFICATE, self->credentials);
     gnutls_srtp_set_profile(self->session, GNUTLS_SRTP_AES128_CM_HMAC_SHA1_80);
+    if (foreign_gnutls_mki) {
+        gnutls_datum_t mki = {.data = (unsigned char *)"key 1", .size = 5};
+
+        assert_int_equal(gnutls_srtp_set_mki(self->session, &mki), 0);
+    }
     if (role == GNUTLS_SERVER)
         gnutls_certificate_server_set_request(self->session, GNUTLS_CERT_REQUIRE);
     gnutls_dtls_set_mtu(self->session, 1200);

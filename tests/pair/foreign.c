@@ -38,13 +38,20 @@ static int accept_any(X509_STORE_CTX *store, void *context)
     return 1;
 }
 
+void (*foreign_openssl_prepare)(SSL_CTX *ctx);
+void (*foreign_prepare)(SluiceConfig *config);
+
 static SSL_CTX *make_ctx(const char *groups, uint64_t options)
 {
     SSL_CTX *ctx = SSL_CTX_new(DTLS_method());
 
     assert_non_null(ctx);
-    SSL_CTX_use_certificate(ctx, sl_certificate_x509(certificate_of(SERVER)));
-    SSL_CTX_use_PrivateKey(ctx, sl_certificate_key(certificate_of(SERVER)));
+    if (foreign_openssl_prepare)
+        foreign_openssl_prepare(ctx);
+    if (!SSL_CTX_get0_certificate(ctx)) {
+        SSL_CTX_use_certificate(ctx, sl_certificate_x509(certificate_of(SERVER)));
+        SSL_CTX_use_PrivateKey(ctx, sl_certificate_key(certificate_of(SERVER)));
+    }
     SSL_CTX_set_tlsext_use_srtp(ctx, "SRTP_AEAD_AES_128_GCM");
     SSL_CTX_set_cert_verify_callback(ctx, accept_any, NULL);
     SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
@@ -153,14 +160,14 @@ void foreign_open(Foreign *self, const ForeignLibrary *library, SluiceRole role)
     foreign_open_with(self, library, role, "X25519:P-256", 0);
 }
 
-/* @expected: the side whose certificate the transport has been told of. */
 static void open_between(Foreign *self, const ForeignLibrary *library, SluiceRole role,
                          const char *groups, uint64_t options, const LinkSettings *settings,
-                         int expected)
+                         const SluiceFingerprint *expected)
 {
     SluiceConfig *config = new_config(CLIENT);
-    SluiceFingerprint fingerprint = fingerprint_of(certificate_of(expected), SLUICE_HASH_SHA256);
 
+    if (foreign_prepare)
+        foreign_prepare(config);
     memset(self, 0, sizeof *self);
     rng_init(&self->rng, 1);
     link_init(&self->to_us, settings, &self->rng);
@@ -171,7 +178,7 @@ static void open_between(Foreign *self, const ForeignLibrary *library, SluiceRol
     self->transport = sluice_transport_new(config);
     sluice_config_unref(config);
     sluice_transport_set_path_validated(self->transport, vclock_now(), 1);
-    sluice_transport_set_remote_fingerprints(self->transport, vclock_now(), &fingerprint, 1);
+    sluice_transport_set_remote_fingerprints(self->transport, vclock_now(), expected, 1);
     assert_status(sluice_transport_start(self->transport, vclock_now(), role), SLUICE_OK);
     library->start(self->peer);
     drain(self);
@@ -181,16 +188,17 @@ void foreign_open_with(Foreign *self, const ForeignLibrary *library, SluiceRole 
                        const char *groups, uint64_t options)
 {
     const LinkSettings settings = {.delay = 10 * MS};
+    SluiceFingerprint expected = fingerprint_of(certificate_of(SERVER), SLUICE_HASH_SHA256);
 
-    open_between(self, library, role, groups, options, &settings, SERVER);
+    open_between(self, library, role, groups, options, &settings, &expected);
 }
 
-void foreign_open_to_refuse(Foreign *self, const ForeignLibrary *library, SluiceRole role,
-                            SluiceTime delay)
+void foreign_open_expecting(Foreign *self, const ForeignLibrary *library, SluiceRole role,
+                            const SluiceFingerprint *expected, SluiceTime delay)
 {
     const LinkSettings settings = {.delay = delay};
 
-    open_between(self, library, role, "X25519:P-256", 0, &settings, CLIENT);
+    open_between(self, library, role, "X25519:P-256", 0, &settings, expected);
 }
 
 void foreign_close(Foreign *self)

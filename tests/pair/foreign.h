@@ -26,8 +26,15 @@ typedef struct {
 } ForeignLibrary;
 
 extern const ForeignLibrary foreign_openssl, foreign_sluice;
+
+/* Changes the context of each peer that is OpenSSL, before it has a certificate; NULL: as it is. */
+extern void (*foreign_openssl_prepare)(SSL_CTX *ctx);
+/* The same of the transport's config. */
+extern void (*foreign_prepare)(SluiceConfig *config);
+
 #ifdef HAVE_GNUTLS
 extern const ForeignLibrary foreign_gnutls;
+extern int foreign_gnutls_mki; /* 1: it names a master key (RFC 5764 section 4.1.3) */
 #endif
 
 struct Foreign {
@@ -45,9 +52,9 @@ struct Foreign {
 void foreign_open(Foreign *self, const ForeignLibrary *library, SluiceRole role);
 void foreign_open_with(Foreign *self, const ForeignLibrary *library, SluiceRole role,
                        const char *groups, uint64_t options);
-/* The transport expects another certificate than the peer's; the path has @delay one way. */
-void foreign_open_to_refuse(Foreign *self, const ForeignLibrary *library, SluiceRole role,
-                            SluiceTime delay);
+/* The transport expects that certificate; the path has @delay one way. */
+void foreign_open_expecting(Foreign *self, const ForeignLibrary *library, SluiceRole role,
+                            const SluiceFingerprint *expected, SluiceTime delay);
 void foreign_close(Foreign *self);
 void foreign_send(Foreign *self, const uint8_t *data, size_t len);
 

@@ -42,12 +42,14 @@ pair_tests += \
 	tests/pair/test-interrupted-cookie \
 	tests/pair/test-kept-memory \
 	tests/pair/test-keys \
+	tests/pair/test-large-hello \
 	tests/pair/test-late-clock \
 	tests/pair/test-late-fingerprint \
 	tests/pair/test-loss \
 	tests/pair/test-media \
 	tests/pair/test-misuse \
 	tests/pair/test-mtu \
+	tests/pair/test-odd-certificates \
 	tests/pair/test-out-of-memory \
 	tests/pair/test-output \
 	tests/pair/test-overtaken-flight \
@@ -73,7 +75,11 @@ pair_tests += \
 	tests/pair/test-two-cookies \
 	tests/pair/test-unverified-inbox \
 	tests/pair/test-wall-clock
+if HAVE_GNUTLS
+pair_tests += tests/pair/test-foreign-mki
+endif
 check_PROGRAMS += $(pair_tests)
+house_tests += tests/pair/odd-settings.sh
 support_sources += \
 	tests/pair/advisory.c \
 	tests/pair/advisory.h \
@@ -101,6 +107,9 @@ tests_pair_test_foreign_attempts_SOURCES += tests/pair/foreign-gnutls.c
 tests_pair_test_foreign_attempts_CPPFLAGS = $(AM_CPPFLAGS) $(GNUTLS_CFLAGS) -DHAVE_GNUTLS=1
 tests_pair_test_foreign_attempts_LDADD += $(GNUTLS_LIBS)
 endif
+tests_pair_test_foreign_mki_SOURCES = tests/pair/test-foreign-mki.c tests/pair/foreign-gnutls.c
+tests_pair_test_foreign_mki_CPPFLAGS = $(tests_pair_test_foreign_attempts_CPPFLAGS)
+tests_pair_test_foreign_mki_LDADD = $(tests_pair_test_foreign_attempts_LDADD)
 EXTRA_DIST += tests/pair/foreign-gnutls.c
 
 tests_pair_simulate_SOURCES = \

@@ -9,6 +9,7 @@
 #include "restarts.h"
 
 #include <stdio.h>
+#include <time.h>
 
 #define FIRST 100
 #define MORE 1000
@@ -228,6 +229,50 @@ static void test_hellos_beside_a_call(void **state)
     pair_close(&pair);
 }
 
+/* SPF-08: what a datagram of a flood costs, at the dearest moment for its kind. It is printed and not judged; that the call
+ * goes on is. */
+static void test_cost(void **state)
+{
+    enum { N = 20000 };
+    static const Forged kinds[] = {RANDOM_BYTES, EPOCH_1_DATA,   EPOCH_1_HANDSHAKE,
+                                   FATAL_ALERT,  PLAINTEXT_DATA, ONE_BYTE_FRAGMENT,
+                                   MESSAGE_60};
+    Log log = {.lines = 0};
+
+    (void)state;
+    for (size_t k = 0; k < sizeof kinds / sizeof kinds[0]; k++) {
+        double worst = 0;
+        Stage when = AT_BIRTH;
+
+        for (int stage = AT_BIRTH; stage < STAGES; stage++) {
+            uint8_t bytes[FORGED_MAX], copy[FORGED_MAX];
+            size_t len = forge(kinds[k], SLUICE_ROLE_SERVER, 900, bytes), n;
+            SluiceKind kind;
+            clock_t begun;
+            double took;
+            Pair pair;
+
+            open_stage(&pair, SERVER, (Stage)stage, &log);
+            begun = clock();
+            for (int i = 0; i < N; i++) {
+                memcpy(copy, bytes, len);
+                n = len;
+                (void)sluice_transport_receive(pair.end[SERVER].transport, vclock_now(), copy, &n,
+                                               &kind);
+            }
+            took = (double)(clock() - begun) / CLOCKS_PER_SEC / N * 1e6;
+            if (took > worst) {
+                worst = took;
+                when = (Stage)stage;
+            }
+            pair_drain(&pair, SERVER);
+            assert_goes_on(&pair, (Stage)stage);
+            pair_close(&pair);
+        }
+        print_message("# %s: %.2f us at stage %d\n", forged_name(kinds[k]), worst, (int)when);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -235,6 +280,7 @@ int main(void)
         cmocka_unit_test(test_media),
         cmocka_unit_test(test_hellos_without_a_cookie),
         cmocka_unit_test(test_hellos_beside_a_call),
+        cmocka_unit_test(test_cost),
     };
 
     alloc_init();

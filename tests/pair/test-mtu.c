@@ -179,6 +179,45 @@ static void test_path_takes_less(void **state)
         }
 }
 
+static unsigned sent_again(const Pair *pair, int end, int flight)
+{
+    unsigned n = 0;
+
+    for (size_t i = 0; i < pair->end[end].n_events; i++) {
+        const SluiceEvent *event = &pair->end[end].events[i];
+
+        n += event->type == SLUICE_EVENT_FLIGHT && event->u.flight.direction == SLUICE_SENT_OUT &&
+             event->u.flight.number == flight && event->u.flight.retransmission;
+    }
+    return n;
+}
+
+/* RFC 6347 section 4.1.1.1: what the server has found out by its timers, its client does not find out again: its flight fits
+ * the first time. The twin: a server that cuts as small because it was told so, and is not late, is not followed. */
+static void test_client_follows_the_server(void **state)
+{
+    (void)state;
+    for (int told = 0; told < 2; told++) {
+        SluiceConfig *a = new_config(CLIENT), *b = new_config(SERVER);
+        Pair pair;
+
+        if (told)
+            sluice_config_set_handshake_mtu(b, 256);
+        open_with(&pair, a, b);
+        for (int end = 0; end < 2 && !told; end++)
+            pair.end[end].link.settings.mtu = 500;
+        connect_within(&pair, 3 * SECOND);
+        assert_int_equal(sent_again(&pair, CLIENT, 5), 0);
+        assert_int_equal(pair_stats(&pair, CLIENT).mtu_reductions > 0, !told);
+        if (told)
+            assert_true(largest_sent(&pair, CLIENT) > 500);
+        else
+            assert_true(sent_again(&pair, SERVER, 4) > 1);
+        assert_talks(&pair);
+        pair_close(&pair);
+    }
+}
+
 /* It falls in the middle of the handshake. */
 static void test_path_shrinks(void **state)
 {
@@ -261,6 +300,7 @@ int main(void)
         cmocka_unit_test(test_retransmission_is_packed),
         cmocka_unit_test(test_small_flight_is_one_datagram),
         cmocka_unit_test(test_path_takes_less),
+        cmocka_unit_test(test_client_follows_the_server),
         cmocka_unit_test(test_path_shrinks),
         cmocka_unit_test(test_loss_of_a_small_flight_keeps_the_mtu),
         cmocka_unit_test(test_network_refuses_the_size),

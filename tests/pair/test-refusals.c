@@ -102,6 +102,7 @@ static int note_numbers(void *context, uint64_t number, SluiceTime now, uint8_t 
  * when its attempt broke, and the attempts behind that one had used it: to the peer it was a replay. */
 static void test_wrong_certificate_of_another_library(void **state)
 {
+    SluiceFingerprint wrong = fingerprint_of(certificate_of(CLIENT), SLUICE_HASH_SHA256);
     static const int delays[] = {1, 5, 10, 20, 30, 40, 60, 100};
 
     (void)state;
@@ -111,7 +112,8 @@ static void test_wrong_certificate_of_another_library(void **state)
             Foreign foreign;
             SluiceEnd end;
 
-            foreign_open_to_refuse(&foreign, &foreign_openssl, (SluiceRole)role, delays[d] * MS);
+            foreign_open_expecting(&foreign, &foreign_openssl, (SluiceRole)role, &wrong,
+                                   delays[d] * MS);
             foreign.to_peer.filter = note_numbers;
             foreign.to_peer.filter_context = &told;
             foreign_run(&foreign, 4 * SECOND);
