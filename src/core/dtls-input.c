@@ -91,6 +91,10 @@ int sl_dtls_stage(const SlDtls *self)
 #define PATIENCE_WITH_PARTS 4
 #define PATIENCE_WITH_HELLOS 2
 
+/* Long enough for a server whose whole flight is lost again and again: another library's would not answer a new one. */
+#define PATIENCE_WITH_SILENCE (4 * SLUICE_SECOND)
+#define SILENT_ROUND_TRIPS 8
+
 static void contradict(SlDtls *self, unsigned patience)
 {
     SlHandshakeInput *input = self->input;
@@ -109,6 +113,21 @@ void sl_dtls_note_asked_anew(SlDtls *self)
     self->input->asked_at_expiry = self->clock.expiries;
 }
 
+/* A server that has taken our cookie answers, and sends that again until we do. One that never asked for it waits for
+ * message 0, and is silent. */
+static int is_unknown_with_cookie(const SlDtls *self, SluiceTime now)
+{
+    SluiceTime silence = PATIENCE_WITH_SILENCE, heard_at = self->input->heard_at;
+
+    if (self->role != SLUICE_ROLE_CLIENT || sl_dtls_stage(self) != 2)
+        return 0;
+    if (silence < SILENT_ROUND_TRIPS * self->answer_took)
+        silence = SILENT_ROUND_TRIPS * self->answer_took;
+    if (silence < SILENT_ROUND_TRIPS * self->rtt)
+        silence = SILENT_ROUND_TRIPS * self->rtt;
+    return now - (heard_at > self->first_sent_at ? heard_at : self->first_sent_at) >= silence;
+}
+
 int sl_dtls_is_stuck(const SlDtls *self, SluiceTime now)
 {
     const SlHandshakeInput *input = self->input;
@@ -117,6 +136,8 @@ int sl_dtls_is_stuck(const SlDtls *self, SluiceTime now)
     if (self->finished || self->over || now - self->first_sent_at < 2 * self->answer_took)
         return 0;
     if (input->asked_anew && self->clock.expiries > input->asked_at_expiry)
+        return 1;
+    if (is_unknown_with_cookie(self, now))
         return 1;
     return input->contradicted && input->contradicted == self->last_sent &&
            self->clock.expiries >= input->patience;
@@ -240,6 +261,7 @@ static SlPumpResult take_messages(SlDtls *self, const SlRecord *record, uint8_t 
         if (!agrees(self->input, &fragment))
             return read_otherwise(self, &fragment);
     }
+    self->input->heard_at = self->now;
     return feed_numbered(self, bytes, len);
 }
 

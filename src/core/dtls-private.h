@@ -46,8 +46,9 @@ typedef struct {
     uint8_t cookie
         [1 + SL_COOKIE]; /* the beginning of the one that we were asked for, its length in front */
     int contradicted; /* what came since our flight of that number does not fit what came before; 0: nothing */
-    unsigned patience; /* after how many expiries that counts */
-    int asked_anew;    /* the server says that it knows nothing of our flight 5 */
+    unsigned patience;   /* after how many expiries that counts */
+    SluiceTime heard_at; /* a message, or a part of one, that may be of this handshake */
+    int asked_anew;      /* the server says that it knows nothing of our flight 5 */
     unsigned asked_at_expiry;
 
     uint8_t last_words[SL_LAST_WORDS]; /* our own alert in plaintext, held back */

@@ -228,6 +228,19 @@ static SluiceStatus hold_early(SluiceTransport *self, const uint8_t *data, size_
     return SLUICE_DROPPED_FULL;
 }
 
+/* A wrong cookie is none (RFC 6347 section 4.2.1). Its client was asked for it in our name, or by who was here before us,
+ * and knows of no way back: it has to be asked again. Not at once, for a client that was not asked yet would take that
+ * for the answer to its own; only who means it comes twice. */
+static int insists(SluiceTransport *self, const SlClientHello *hello)
+{
+    int again = memcmp(self->wrong_cookie_random, hello->random, SL_CLIENT_RANDOM) == 0;
+
+    if (hello->cookie_len == 0)
+        return 0;
+    memcpy(self->wrong_cookie_random, hello->random, SL_CLIENT_RANDOM);
+    return again;
+}
+
 /* A server, or one that may become it, without an association: waits for the head of a ClientHello. The guard comes
  * first: what it drops makes no association and takes no role. */
 static SluiceStatus await_hello(SluiceTransport *self, SluiceTime now, const uint8_t *data,
@@ -252,7 +265,7 @@ static SluiceStatus await_hello(SluiceTransport *self, SluiceTime now, const uin
     /* Once a cookie was asked for there is no way back: the HelloVerifyRequest may be under way, and the client
      * that gets it starts anew with message 1. And nobody breaks a handshake twice without having one. */
     if (!has_cookie && (!self->path_validated || self->stats.hello_verify_requests ||
-                        sl_attempts_given_up(self))) {
+                        sl_attempts_given_up(self) || insists(self, &hello))) {
         sl_transport_tell_flight(self, now, SLUICE_RECEIVED, passed, n);
         return sl_transport_ask_for_cookie(self, now, &hello);
     }

@@ -94,6 +94,7 @@ struct SluiceTransport {
         end_dtls_at; /* when to look again whether it can go; NEVER: it has, or nobody wants it to */
     SlOutput farewell; /* a close_notify that was sealed before DTLS was given up */
     uint8_t cookie_secret[SL_COOKIE_SECRET];
+    uint8_t wrong_cookie_random[SL_CLIENT_RANDOM]; /* of the last ClientHello that brought one */
 
     /* The live association, and one that has to prove itself first, or has been replaced. */
     SlDtls *associations[2];

@@ -32,6 +32,7 @@ pair_tests += \
 	tests/pair/test-flood \
 	tests/pair/test-foreign-attempts \
 	tests/pair/test-forged-alerts \
+	tests/pair/test-forged-cookie \
 	tests/pair/test-forged-parts \
 	tests/pair/test-forged-records \
 	tests/pair/test-forged-storm \
