@@ -271,6 +271,7 @@ static void count_flight(SlDtls *self, SluiceFlight *note)
     note->retransmission = 1;
     self->retransmissions++;
     stats->retransmissions++;
+    sl_dtls_note_sent_again(self);
     self->sent_at = SLUICE_TIME_NEVER; /* which copy is answered cannot be told */
 }
 

@@ -104,13 +104,39 @@ static void contradict(SlDtls *self, unsigned patience)
     input->contradicted = self->last_sent;
 }
 
+/* Who was asked to begin anew, perhaps by nobody, hears first what is said to a flight 5 that was sent again: for as long as
+ * the answer to the flight before took, and a quarter more, or this. Not longer: a server that is in earnest believes its
+ * attempt to have failed for good when its grace time is over (evidence.h), and by then the next has to be past it. */
+#define ANSWER_LATE (20 * SLUICE_MILLISECOND)
+
+static void await_answer(SlDtls *self)
+{
+    SluiceTime late = self->answer_took / 4 > ANSWER_LATE ? self->answer_took / 4 : ANSWER_LATE;
+
+    self->input->awaits_answer = 1;
+    self->input->unanswered_at = self->emitted_at + self->answer_took + late;
+}
+
 void sl_dtls_note_asked_anew(SlDtls *self)
 {
     if (!self->input || self->role != SLUICE_ROLE_CLIENT || self->last_sent != 5 ||
         self->input->asked_anew)
         return;
     self->input->asked_anew = 1;
-    self->input->asked_at_expiry = self->clock.expiries;
+    if (self->clock.expiries > 0)
+        await_answer(self);
+}
+
+void sl_dtls_note_sent_again(SlDtls *self)
+{
+    if (self->input && self->input->asked_anew && !self->input->awaits_answer)
+        await_answer(self);
+}
+
+SluiceTime sl_dtls_unanswered_at(const SlDtls *self)
+{
+    return self->input && self->input->awaits_answer && !self->over ? self->input->unanswered_at
+                                                                    : SLUICE_TIME_NEVER;
 }
 
 /* A server that has taken our cookie answers, and sends that again until we do. One that never asked for it waits for
@@ -132,11 +158,13 @@ int sl_dtls_is_stuck(const SlDtls *self, SluiceTime now)
 {
     const SlHandshakeInput *input = self->input;
 
-    /* On a long path the answer may be under way while our timer runs out again and again. */
-    if (self->finished || self->over || now - self->first_sent_at < 2 * self->answer_took)
+    if (self->finished || self->over)
         return 0;
-    if (input->asked_anew && self->clock.expiries > input->asked_at_expiry)
+    if (now >= sl_dtls_unanswered_at(self))
         return 1;
+    /* On a long path the answer may be under way while our timer runs out again and again. */
+    if (now - self->first_sent_at < 2 * self->answer_took)
+        return 0;
     if (is_unknown_with_cookie(self, now))
         return 1;
     return input->contradicted && input->contradicted == self->last_sent &&

@@ -49,7 +49,8 @@ typedef struct {
     unsigned patience;   /* after how many expiries that counts */
     SluiceTime heard_at; /* a message, or a part of one, that may be of this handshake */
     int asked_anew;      /* the server says that it knows nothing of our flight 5 */
-    unsigned asked_at_expiry;
+    int awaits_answer;   /* to a copy of that; at unanswered_at there is none */
+    SluiceTime unanswered_at;
 
     uint8_t last_words[SL_LAST_WORDS]; /* our own alert in plaintext, held back */
     size_t last_words_len;
@@ -121,6 +122,9 @@ SlPumpResult sl_dtls_read(SlDtls *self);
  * of sl_dtls_read(). */
 SlPumpResult sl_dtls_receive_handshake(SlDtls *self, uint8_t *datagram, size_t len);
 void sl_dtls_free_input(SlDtls *self);
+
+/* Our flight is put in the output once more. */
+void sl_dtls_note_sent_again(SlDtls *self);
 
 /* The head of a ClientHello that goes in another way: its later parts have to agree with it. */
 void sl_dtls_note_hello(SlDtls *self, const uint8_t *datagram, size_t len);

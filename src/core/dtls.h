@@ -127,6 +127,9 @@ int sl_dtls_stage(const SlDtls *self);
 /* The server has said that it knows nothing of our flight 5 (a HelloRequest, RFC 5246 section 7.4.1.1). */
 void sl_dtls_note_asked_anew(SlDtls *self);
 
+/* When that counts, which anybody can say: flight 5 was sent once more, and was not answered otherwise. NEVER: it was not. */
+SluiceTime sl_dtls_unanswered_at(const SlDtls *self);
+
 /* 1 if, by what has come, the peer is not in the same handshake, and our flight was sent in vain. */
 int sl_dtls_is_stuck(const SlDtls *self, SluiceTime now);
 

@@ -348,12 +348,17 @@ void sl_attempts_ask_anew(SluiceTransport *self, SluiceTime now, const uint8_t *
 
 SluiceTime sl_attempts_next_timeout(const SluiceTransport *self)
 {
-    SluiceTime due;
+    int place = place_of_attempts(self);
+    SluiceTime due, unanswered_at;
 
     if (!self->attempts)
         return SLUICE_TIME_NEVER;
     due = sl_evidence_due(&self->attempts->evidence);
-    return self->attempts->next_at < due ? self->attempts->next_at : due;
+    if (self->attempts->next_at < due)
+        due = self->attempts->next_at;
+    unanswered_at = is_attempt(self, place) ? sl_dtls_unanswered_at(self->associations[place])
+                                            : SLUICE_TIME_NEVER;
+    return unanswered_at < due ? unanswered_at : due;
 }
 
 void sl_attempts_end_stuck(SluiceTransport *self, SluiceTime now)

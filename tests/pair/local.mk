@@ -39,6 +39,7 @@ pair_tests += \
 	tests/pair/test-fresh-attempts \
 	tests/pair/test-half-open \
 	tests/pair/test-half-open-memory \
+	tests/pair/test-hello-request \
 	tests/pair/test-hooks \
 	tests/pair/test-interrupted-cookie \
 	tests/pair/test-kept-memory \
