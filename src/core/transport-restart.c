@@ -98,7 +98,7 @@ SluiceStatus sl_transport_meet_hello(SluiceTransport *self, SluiceTime now, cons
     SlClientHello hello;
     SluiceStatus status;
     size_t n = sl_transport_guard(self, SLUICE_ROLE_SERVER, -1, data, len, passed, &status);
-    int has_cookie;
+    int is_there;
 
     if (n == 0)
         return status;
@@ -107,11 +107,12 @@ SluiceStatus sl_transport_meet_hello(SluiceTransport *self, SluiceTime now, cons
     if (sl_client_hello_parse(passed, n, &hello) != SL_HELLO_FIRST)
         return sl_transport_drop_unexpected(self);
     self->stats.hellos_beside++;
-    has_cookie = hello.cookie_len > 0 && sl_cookie_check(self->cookie_secret, &hello);
     /* Message 1 answers a HelloVerifyRequest, and only one of ours. */
-    if (has_cookie && hello.message_seq == 1)
+    is_there = hello.message_seq == 1 && hello.cookie_len > 0 &&
+               sl_cookie_check(self->cookie_secret, &hello);
+    if (is_there && !sl_second_may_be_in_use(self))
         return sl_transport_answer_hello(self, now, &hello, 1, passed, n);
-    if (is_busy(self, now) || !sl_allowance_take(&self->challenges, now)) {
+    if (is_there || is_busy(self, now) || !sl_allowance_take(&self->challenges, now)) {
         self->stats.hellos_beside_dropped++;
         return sl_transport_drop_unexpected(self);
     }

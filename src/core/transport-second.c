@@ -229,6 +229,21 @@ void sl_second_heard_live(SluiceTransport *self, SluiceTime now)
     self->second.live_heard_at = now;
 }
 
+/* A client that has finished speaks by the new keys alone, and those of a candidate that was dropped nobody would have. What
+ * it said by the old ones while our last flight was on its way to it has arrived after a quarter of the overlap, which is
+ * a round trip at least. */
+int sl_second_may_be_in_use(const SluiceTransport *self)
+{
+    const SlSecond *second = &self->second;
+    SluiceTime sent_at;
+
+    if (second->phase != SL_SECOND_CANDIDATE)
+        return 0;
+    (void)sl_dtls_last_flight(self->associations[SL_SECOND], &sent_at);
+    return second->live_heard_at == SLUICE_TIME_NEVER ||
+           second->live_heard_at - sent_at < overlap(self) / 4;
+}
+
 /* The server of a new association has waited for a sign that its peer has the new keys. Who still speaks under the old
  * ones has not: a client would have changed when it finished. */
 static void end_of_waiting(SluiceTransport *self, SluiceTime now)

@@ -247,6 +247,10 @@ void sl_second_heard_live(SluiceTransport *self, SluiceTime now);
 /* Something came under a candidate's keys: now it is the live one. */
 void sl_second_promote(SluiceTransport *self, SluiceTime now);
 
+/* 1 if a candidate's client may have its keys already: it is not given up for a newcomer, which waits until it is live, or
+ * its client has shown that it has not. */
+int sl_second_may_be_in_use(const SluiceTransport *self);
+
 /* It has come to nothing. */
 void sl_second_fail(SluiceTransport *self, SluiceTime now, SluiceEndReason reason);
 

@@ -62,6 +62,7 @@ pair_tests += \
 	tests/pair/test-restart-hellos \
 	tests/pair/test-restart-limits \
 	tests/pair/test-restart-media \
+	tests/pair/test-restart-newcomers \
 	tests/pair/test-restart-order \
 	tests/pair/test-restart-unfinished \
 	tests/pair/test-rtt \

@@ -160,3 +160,72 @@ size_t strange_hello(int side, uint8_t out[1500])
 }
 
 void change_random(uint8_t *hello, uint32_t to) { put_number(hello + 13 + 12 + 2, to); }
+
+/* -- somebody who reads ------------------------------------------------------------------------------------- */
+
+#define HEAD (13 + 12) /* of a record with one message */
+
+typedef struct {
+    uint8_t bytes[200];
+    size_t len;
+} Request;
+
+static int read_request(void *context, uint64_t number, SluiceTime now, uint8_t *data, size_t len)
+{
+    Request *request = context;
+
+    (void)number;
+    (void)now;
+    if (data[0] != 22 || data[4] != 0 || data[13] != 3 || len > sizeof request->bytes)
+        return 1;
+    memcpy(request->bytes, data, len);
+    request->len = len;
+    return 0;
+}
+
+static size_t add_cookie(uint8_t *out, const uint8_t *hello, size_t len, const Request *request,
+                         size_t part)
+{
+    size_t at = HEAD + 2 + 32, n = request->bytes[HEAD + 2], whole = len + n - HEAD;
+
+    at += 1 + (size_t)hello[at];
+    memcpy(out, hello, at);
+    out[at] = (uint8_t)n;
+    memcpy(out + at + 1, request->bytes + HEAD + 3, n);
+    memcpy(out + at + 1 + n, hello + at + 1, len - at - 1);
+    part = part && part < whole ? part : whole;
+    out[10] = 1;
+    out[11] = (uint8_t)((part + 12) >> 8);
+    out[12] = (uint8_t)(part + 12);
+    out[15] = (uint8_t)(whole >> 8);
+    out[16] = (uint8_t)whole;
+    out[18] = 1;
+    out[23] = (uint8_t)(part >> 8);
+    out[24] = (uint8_t)part;
+    return HEAD + part;
+}
+
+static void give(Pair *pair, int to, uint8_t *data, size_t len)
+{
+    SluiceKind kind;
+
+    (void)sluice_transport_receive(pair->end[to].transport, vclock_now(), data, &len, &kind);
+    pair_drain(pair, to);
+}
+
+int begin_strange(Pair *pair, int victim, size_t part)
+{
+    uint8_t hello[1500], first[1500], second[1800];
+    size_t len = strange_hello(CLIENT, hello);
+    Request request = {.len = 0};
+
+    memcpy(first, hello, len);
+    pair->end[victim].link.filter = read_request;
+    pair->end[victim].link.filter_context = &request;
+    give(pair, victim, first, len);
+    pair->end[victim].link.filter = NULL;
+    if (request.len == 0)
+        return 0;
+    give(pair, victim, second, add_cookie(second, hello, len, &request, part));
+    return 1;
+}

@@ -43,6 +43,10 @@ const SluiceEvent *event_of(const Pair *pair, int end, SluiceEventType type);
 /* A ClientHello that another client, of the identity of @side, has sent. Returns its length. */
 size_t strange_hello(int side, uint8_t out[1500]);
 
+/* Somebody who reads what @victim sends begins as a client with the certificate of CLIENT: brings the cookie that he is asked
+ * for, in the first @part bytes of the ClientHello, or in all of it (0). 0: he was not asked. */
+int begin_strange(Pair *pair, int victim, size_t part);
+
 /* Another random in a ClientHello. */
 void change_random(uint8_t *hello, uint32_t to);
 
