@@ -62,7 +62,7 @@ SlDtls *sl_second_begin(SluiceTransport *self, SluiceTime now, SluiceRole role)
     const SluiceConfig *config = self->config;
     SluiceTime patience = config->handshake_deadline;
 
-    if (!sl_attempts_have_evidence(self) && !self->restart.announced)
+    if (!self->attempts || (!sl_attempts_have_evidence(self) && !self->restart.announced))
         sl_attempts_begin(self, now);
     sl_second_clear(self);
     sinks.offer = second->offer = calloc(1, sizeof *second->offer);
@@ -79,7 +79,8 @@ SlDtls *sl_second_begin(SluiceTransport *self, SluiceTime now, SluiceRole role)
     if (!self->restart.announced && patience > PATIENCE)
         patience = PATIENCE;
     enter(self, now, SL_SECOND_ATTEMPT, patience);
-    if (self->restart.announced)
+    /* What was announced has no deadline any more once an association was finished; but this one needs one. */
+    if (self->restart.announced && self->restart.deadline != SLUICE_TIME_NEVER)
         self->second.deadline = self->restart.deadline;
     return self->associations[SL_SECOND];
 }

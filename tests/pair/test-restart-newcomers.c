@@ -6,6 +6,8 @@
 #include "forged.h"
 #include "restarts.h"
 
+#include <sluice/half-open.h>
+
 static Counted counted;
 
 static void announce_both(Pair *pair)
@@ -114,6 +116,71 @@ static void test_client_begins_anew(void **state)
     pair_close(&pair);
 }
 
+/* A restart at the server whose peer's fingerprint is not known yet; @later its client comes back, and is finished. */
+static void open_unverified(Pair *pair, SluiceTime later)
+{
+    open_connected(pair);
+    assert_status(sluice_transport_restart(pair->end[SERVER].transport, vclock_now(),
+                                           SLUICE_ROLE_SERVER, NULL, 0),
+                  SLUICE_OK);
+    pair_run(pair, later);
+    pair_reboot(pair, CLIENT);
+    pair_start(pair, CLIENT, SLUICE_ROLE_CLIENT);
+    pair_run(pair, 200 * MS);
+    assert_state(pair, CLIENT, SLUICE_STATE_CONNECTED);
+    assert_int_equal(pair_stats(pair, SERVER).generation, 1);
+}
+
+/* Bug: half a ClientHello with a cookie stood in the second place for ever, and so did its count as half open. Mechanism: what
+ * is announced has no deadline any more once its time has passed while an association waits for a fingerprint; the
+ * attempt that took the place of that one took over its deadline: never. Half a ClientHello starts no timer. */
+static void test_attempt_has_a_deadline(void **state)
+{
+    (void)state;
+    for (int half = 0; half < 2; half++) {
+        Pair pair;
+
+        open_unverified(&pair, 10 * SECOND);
+        pair_run(&pair, 25 * SECOND);
+        if (half)
+            assert_true(begin_strange(&pair, SERVER, 100));
+        pair_run(&pair, 40 * SECOND);
+        assert_int_equal(sluice_config_get_half_open(pair.end[SERVER].config), 0);
+        assert_non_null(event_of(&pair, SERVER, SLUICE_EVENT_RESTART_FAILED));
+        assert_int_equal(sluice_transport_next_timeout(pair.end[SERVER].transport),
+                         SLUICE_TIME_NEVER);
+        pair_close(&pair);
+    }
+}
+
+/* Bug: while a restart was announced, the attempt that followed a finished one was the last: a single forged message ended
+ * it. Mechanism: a row of attempts ends when one is finished, and an announced restart began no other row. */
+static void test_attempt_after_a_finished_one(void **state)
+{
+    static Stolen stolen[2];
+
+    (void)state;
+    steal_handshake(stolen, 1);
+    for (size_t i = 0; i < stolen[CLIENT].n; i++)
+        for (int when = 1; when < 6; when++) {
+            Pair pair;
+
+            open_unverified(&pair, SECOND);
+            pair_reboot(&pair, CLIENT);
+            pair_start(&pair, CLIENT, SLUICE_ROLE_CLIENT);
+            inject_bytes(&pair, SERVER, vclock_now() + when * 10 * MS + 5 * MS,
+                         stolen[CLIENT].bytes[i], stolen[CLIENT].len[i]);
+            pair_run(&pair, 2 * SECOND);
+            assert_state(&pair, CLIENT, SLUICE_STATE_CONNECTED);
+            assert_null(event_of(&pair, SERVER, SLUICE_EVENT_RESTART_FAILED));
+            assert_status(pair_know(&pair, SERVER), SLUICE_OK);
+            pair_run(&pair, 3 * SECOND);
+            assert_int_equal(pair_stats(&pair, SERVER).generation, 2);
+            assert_talks(&pair);
+            pair_close(&pair);
+        }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -121,6 +188,8 @@ int main(void)
         cmocka_unit_test(test_candidate_among_media),
         cmocka_unit_test(test_client_comes_back),
         cmocka_unit_test(test_client_begins_anew),
+        cmocka_unit_test(test_attempt_has_a_deadline),
+        cmocka_unit_test(test_attempt_after_a_finished_one),
     };
 
     return cmocka_run_group_tests(tests, NULL, free_certificates);
