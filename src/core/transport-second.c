@@ -118,8 +118,12 @@ static void take_over(SluiceTransport *self)
     self->role = sl_dtls_role(live);
     if (self->role == SLUICE_ROLE_SERVER)
         self->offer = *second->offer;
-    if (self->restart.announced)
+    if (self->restart.announced) {
         sl_peer_identity_take(&self->identity, &self->restart.identity);
+        /* A role that it has taken by itself may still be named. */
+        if (self->restart.role == SLUICE_ROLE_AUTO)
+            self->role_named = 0;
+    }
     sl_dtls_note_parameters(live);
 }
 
@@ -154,8 +158,9 @@ static SluiceEndReason reason_of(SluiceStatus status)
     return status == SLUICE_NO_MEMORY ? SLUICE_END_NO_MEMORY : SLUICE_END_PROTOCOL;
 }
 
-/* Neither has a peer that is known: the newer is what there is at the other end. */
-static void replace_unverified(SluiceTransport *self)
+/* Neither has a peer that is known: the newer is what there is at the other end. Of a restart that was announced it is the
+ * association: from here on it waits as the first one did. */
+static void replace_unverified(SluiceTransport *self, SluiceTime now)
 {
     SlDtls *old = self->associations[SL_LIVE];
 
@@ -164,6 +169,9 @@ static void replace_unverified(SluiceTransport *self)
     sl_inbox_drop_data(&self->inbox);
     take_over(self);
     sl_second_clear(self);
+    if (self->restart.announced)
+        self->deadline = now + self->config->unverified_deadline;
+    sl_restart_over(self, now, 0);
 }
 
 void sl_second_doubt(SluiceTransport *self, SluiceTime now)
@@ -183,7 +191,7 @@ void sl_second_verify(SluiceTransport *self, SluiceTime now)
 
     if (expected->n == 0) {
         if (self->state == SLUICE_STATE_UNVERIFIED)
-            replace_unverified(self);
+            replace_unverified(self, now);
         else if (second->phase != SL_SECOND_UNVERIFIED)
             enter(self, now, SL_SECOND_UNVERIFIED, self->config->unverified_deadline);
         return;

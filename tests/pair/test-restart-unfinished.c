@@ -178,6 +178,49 @@ static void test_unknown_peer_is_announced(void **state)
     }
 }
 
+/* Announced without it, while nobody knows the live one's peer either; then the role is named, or was, and the fingerprint.
+ *
+ * Bug: that fingerprint was swallowed, OK, and 30 s later the transport failed with unverified-deadline. Mechanism: the new
+ * association took the live place at once, the announcement stayed: who was named was the peer of the next one. */
+static void test_unknown_peer_is_announced_without_it(void **state)
+{
+    (void)state;
+    for (int role = SLUICE_ROLE_AUTO; role <= SLUICE_ROLE_SERVER; role++)
+        for (int comes = 0; comes < 2; comes++) {
+            Pair pair;
+
+            if (role == SLUICE_ROLE_CLIENT)
+                continue;
+            open_default(&pair);
+            pair_know(&pair, CLIENT);
+            for (int end = 0; end < 2; end++)
+                sluice_transport_set_path_validated(pair.end[end].transport, vclock_now(), 1);
+            pair_start(&pair, SERVER, SLUICE_ROLE_SERVER);
+            pair_start(&pair, CLIENT, SLUICE_ROLE_CLIENT);
+            pair_run(&pair, 20 * SECOND);
+            assert_state(&pair, SERVER, SLUICE_STATE_UNVERIFIED);
+            assert_status(restart(&pair, SERVER, (SluiceRole)role, 0), SLUICE_OK);
+            pair_reboot(&pair, CLIENT);
+            pair_start(&pair, CLIENT, SLUICE_ROLE_CLIENT);
+            pair_run(&pair, 20 * SECOND); /* it is the new one's time that counts */
+            assert_state(&pair, CLIENT, SLUICE_STATE_CONNECTED);
+            assert_state(&pair, SERVER, SLUICE_STATE_UNVERIFIED);
+            if (role == SLUICE_ROLE_AUTO)
+                assert_status(pair_start(&pair, SERVER, SLUICE_ROLE_SERVER), SLUICE_OK);
+            if (comes)
+                assert_status(pair_know(&pair, SERVER), SLUICE_OK);
+            pair_run(&pair, 50 * SECOND);
+            assert_never_failed(&pair);
+            if (comes) {
+                assert_state(&pair, SERVER, SLUICE_STATE_CONNECTED);
+                assert_talks(&pair);
+            } else {
+                assert_reason(&pair, SERVER, SLUICE_END_UNVERIFIED_DEADLINE);
+            }
+            pair_close(&pair);
+        }
+}
+
 /* Finished, but nobody has said yet who the peer is. @knows: then it is said; else it comes to nothing. */
 static void finish_unverified(Pair *pair)
 {
@@ -327,6 +370,7 @@ int main(void)
         cmocka_unit_test(test_before_there_is_a_role),
         cmocka_unit_test(test_unknown_peer_comes_back),
         cmocka_unit_test(test_unknown_peer_is_announced),
+        cmocka_unit_test(test_unknown_peer_is_announced_without_it),
         cmocka_unit_test(test_fingerprint_behind_the_deadline),
         cmocka_unit_test(test_announced_again_with_a_fingerprint),
         cmocka_unit_test(test_fingerprint_never_comes),
