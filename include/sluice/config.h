@@ -122,8 +122,8 @@ SLUICE_API SluiceStatus sluice_config_set_first_timeout(SluiceConfig *self, Slui
 /**
  * sluice_config_set_deadlines:
  * @self: a config
- * @handshake: from start (or the ClientHello that ended %SLUICE_STATE_LISTENING) to the end of the
- *   handshake, 100 ms to 600 s; default 30 s
+ * @handshake: from start (or the ClientHello that ended %SLUICE_STATE_LISTENING, which may have been anybody's; and anew when
+ *   the role that it gave is named) to the end of the handshake, 100 ms to 600 s; default 30 s
  * @unverified: from then until the fingerprint is known, 100 ms to 600 s; default 30 s
  *
  * Returns: %SLUICE_OK, %SLUICE_INVALID_ARGUMENT, %SLUICE_INVALID_STATE

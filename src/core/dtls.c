@@ -249,9 +249,9 @@ static void enter(SlDtls *self, SluiceTime now)
 }
 
 /* Nothing has come: it is no one else's doing. */
-static SlDtlsResult of_our_own(SlDtlsResult result)
+static SlDtlsResult of_our_own(SlDtlsResult result, SlDtlsResult instead)
 {
-    return result == SL_DTLS_BROKEN ? SL_DTLS_DEAD : result;
+    return result == SL_DTLS_BROKEN ? instead : result;
 }
 
 /* -- the calls ---------------------------------------------------------------------------------------------- */
@@ -266,7 +266,7 @@ SlDtlsResult sl_dtls_start(SlDtls *self, SluiceTime now)
     result = sl_dtls_read(self);
     self->has_random =
         SSL_get_client_random(self->ssl, self->random, sizeof self->random) == sizeof self->random;
-    return of_our_own(settle(self, result));
+    return of_our_own(settle(self, result), SL_DTLS_DEAD);
 }
 
 SlDtlsResult sl_dtls_accept_cookie(SlDtls *self, SluiceTime now, const SlClientHello *hello,
@@ -337,7 +337,7 @@ SlDtlsResult sl_dtls_handle_timeout(SlDtls *self, SluiceTime now)
         sl_dtls_clock_expire(&self->clock, now);
         self->flight_open = !self->finished && self->flight.len > 0;
     }
-    return of_our_own(settle(self, result));
+    return of_our_own(settle(self, result), SL_DTLS_TIRED);
 }
 
 SlDtlsResult sl_dtls_too_big(SlDtls *self, SluiceTime now, size_t len)

@@ -41,6 +41,7 @@ typedef enum {
     SL_DTLS_OK,
     SL_DTLS_CLOSED, /* close_notify came, and was answered */
     SL_DTLS_BROKEN, /* what came has ended the handshake, and nobody has authenticated that */
+    SL_DTLS_TIRED,  /* OpenSSL has sent a flight of the handshake as often as it will */
     SL_DTLS_OVER,   /* an authenticated warning alert, which OpenSSL 3.0 treats as fatal */
     SL_DTLS_DEAD    /* sl_dtls_get_end() says why */
 } SlDtlsResult;

@@ -180,14 +180,15 @@ static void note_broken(SluiceTransport *self, SluiceTime now, int place, const 
                             rtt_of(self), end, &alert, last_words, len);
 }
 
-void sl_attempts_broken(SluiceTransport *self, SluiceTime now, int place)
+void sl_attempts_broken(SluiceTransport *self, SluiceTime now, int place, SlDtlsResult how)
 {
     SluiceEnd end;
 
     memset(&end, 0, sizeof end);
     sl_dtls_get_end(self->associations[place], &end);
     if (self->attempts) {
-        note_broken(self, now, place, &end);
+        if (how == SL_DTLS_BROKEN)
+            note_broken(self, now, place, &end);
         give_up(self, now, place);
     } else if (place == SL_LIVE) {
         sl_transport_end(self, now, end.reason);

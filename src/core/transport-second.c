@@ -275,8 +275,8 @@ void sl_second_after_dtls(SluiceTransport *self, SluiceTime now, SlDtlsResult re
 
     if (self->second.phase == SL_SECOND_OLD) /* its end is no news */
         return;
-    if (result == SL_DTLS_BROKEN) {
-        sl_attempts_broken(self, now, SL_SECOND);
+    if (result == SL_DTLS_BROKEN || result == SL_DTLS_TIRED) {
+        sl_attempts_broken(self, now, SL_SECOND, result);
         return;
     }
     sl_attempts_note(self, now, SL_SECOND);

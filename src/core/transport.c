@@ -246,8 +246,8 @@ void sl_transport_after_dtls(SluiceTransport *self, SluiceTime now, SlDtlsResult
 {
     SluiceEnd why;
 
-    if (result == SL_DTLS_BROKEN) {
-        sl_attempts_broken(self, now, SL_LIVE);
+    if (result == SL_DTLS_BROKEN || result == SL_DTLS_TIRED) {
+        sl_attempts_broken(self, now, SL_LIVE, result);
         return;
     }
     sl_attempts_note(self, now, SL_LIVE);
@@ -266,6 +266,7 @@ void sl_transport_after_dtls(SluiceTransport *self, SluiceTime now, SlDtlsResult
     switch (result) {
     case SL_DTLS_OK:
     case SL_DTLS_BROKEN:
+    case SL_DTLS_TIRED:
         break;
     case SL_DTLS_CLOSED:
         sl_transport_end(self, now, SLUICE_END_CLOSE_NOTIFY);
@@ -326,6 +327,8 @@ static SluiceStatus name_taken_role(SluiceTransport *self, SluiceTime now, Sluic
         sl_transport_drop_association(self, SL_LIVE);
         memset(&self->offer, 0, sizeof self->offer);
         sl_transport_connect_as(self, now, role);
+    } else if (!sl_transport_is_established(self)) {
+        self->deadline = now + self->config->handshake_deadline;
     }
     self->role_named = 1;
     return SLUICE_OK;

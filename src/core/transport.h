@@ -274,8 +274,8 @@ unsigned sl_attempts_given_up(const SluiceTransport *self);
 /* 1 if something stands against them that may yet be believed. */
 int sl_attempts_have_evidence(const SluiceTransport *self);
 
-/* The attempt in a place has broken (SL_DTLS_BROKEN). */
-void sl_attempts_broken(SluiceTransport *self, SluiceTime now, int place);
+/* The attempt in a place has broken (SL_DTLS_BROKEN), or has lasted too long (SL_DTLS_TIRED), which says nothing. */
+void sl_attempts_broken(SluiceTransport *self, SluiceTime now, int place, SlDtlsResult how);
 
 /* What came was of no use. */
 void sl_attempts_note_noise(SluiceTransport *self, SluiceTime now);

@@ -4,7 +4,7 @@
  * with a reason; no timer runs afterwards, nor when connected (TMR-02, TMR-03). Role mistakes end
  * there, too (CHR-03). */
 
-#include "common.h"
+#include "restarts.h"
 
 static void start_as(Pair *pair, SluiceRole first, SluiceRole second)
 {
@@ -248,6 +248,46 @@ static void test_listening_has_no_deadline(void **state)
     pair_close(&pair);
 }
 
+/* An offerer waits as `actpass`; the answer names it server after 29.9 s, and its peer begins a moment later.
+ *
+ * Bug: with a ClientHello of nobody at the beginning, that failed. Mechanism: it made the transport server and started the
+ * deadline, which naming the role did not start anew. */
+static void test_named_after_a_hello_of_nobody(void **state)
+{
+    uint8_t hello[1500];
+    size_t len = strange_hello(CLIENT, hello);
+
+    (void)state;
+    for (int forged = 0; forged < 2; forged++)
+        for (int comes = 0; comes < 2; comes++) {
+            SluiceTime named;
+            Pair pair;
+
+            open_default(&pair);
+            for (int end = 0; end < 2; end++) {
+                sluice_transport_set_path_validated(pair.end[end].transport, vclock_now(), 1);
+                pair_know(&pair, end);
+            }
+            pair_start(&pair, SERVER, SLUICE_ROLE_AUTO);
+            if (forged)
+                link_inject(&pair.end[CLIENT].link, vclock_now(), hello, len);
+            pair_run(&pair, 29900 * MS);
+            named = vclock_now();
+            assert_status(pair_start(&pair, SERVER, SLUICE_ROLE_SERVER), SLUICE_OK);
+            pair_run(&pair, 200 * MS);
+            if (comes) {
+                pair_start(&pair, CLIENT, SLUICE_ROLE_CLIENT);
+                assert_true(pair_run_until(&pair, pair_both_connected, vclock_now() + 2 * SECOND));
+                assert_talks(&pair);
+            } else {
+                pair_run(&pair, 31 * SECOND);
+                assert_failed_at(&pair, SERVER, named + 30 * SECOND - pair.begun,
+                                 SLUICE_END_DEADLINE);
+            }
+            pair_close(&pair);
+        }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -260,6 +300,7 @@ int main(void)
         cmocka_unit_test(test_stray_client_hello_at_a_client),
         cmocka_unit_test(test_both_servers),
         cmocka_unit_test(test_listening_has_no_deadline),
+        cmocka_unit_test(test_named_after_a_hello_of_nobody),
     };
 
     alloc_init();
