@@ -373,7 +373,8 @@ SLUICE_API SluiceStatus sluice_transport_handle_timeout(SluiceTransport *self, S
  *
  * It happens at once where the peer needs nothing of DTLS any more; a server that cannot know yet whether its last
  * flight has arrived waits until something of the peer has come under the keys, at most as long as a
- * handshake may take (sluice_config_set_deadlines()), with a timer. Data is refused from this call on.
+ * handshake may take (sluice_config_set_deadlines()), with a timer. A restart that was announced before comes to its end
+ * first. Data is refused from this call on.
  *
  * Returns: %SLUICE_OK, also when it was said before; %SLUICE_NOT_READY before %SLUICE_STATE_CONNECTED;
  *   %SLUICE_INVALID_STATE on a data-only transport; %SLUICE_ENDED

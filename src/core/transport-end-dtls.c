@@ -19,12 +19,15 @@ static int peer_needs_nothing(const SluiceTransport *self, SluiceTime now)
 
 void sl_transport_try_end_dtls(SluiceTransport *self, SluiceTime now)
 {
-    /* A restart that was on its way goes on; the old association is heard to the end of the overlap. */
-    if (self->second.phase != SL_SECOND_NONE || !peer_needs_nothing(self, now)) {
+    /* A restart that was on its way goes on, between two attempts too; the old association is heard to the end of the
+     * overlap. */
+    if (self->second.phase != SL_SECOND_NONE || self->restart.announced ||
+        !peer_needs_nothing(self, now)) {
         self->end_dtls_at = now + LOOK_AGAIN;
         return;
     }
     self->end_dtls_at = SLUICE_TIME_NEVER;
+    sl_attempts_end(self);
     sl_dtls_seal_close(self->associations[SL_LIVE], now, &self->farewell);
     sl_transport_drop_dtls(self);
     sl_transport_enter(self, now, SL_INPUT_DTLS_OVER);

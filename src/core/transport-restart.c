@@ -102,7 +102,7 @@ SluiceStatus sl_transport_meet_hello(SluiceTransport *self, SluiceTime now, cons
 
     if (n == 0)
         return status;
-    if (self->dtls_given_up)
+    if (self->dtls_given_up && !self->restart.announced)
         return sl_transport_drop_unexpected(self);
     if (sl_client_hello_parse(passed, n, &hello) != SL_HELLO_FIRST)
         return sl_transport_drop_unexpected(self);

@@ -4,7 +4,8 @@
  * close_notify that was sealed before still ends the peer in order, data and keys are refused. A server keeps DTLS until the
  * peer is known to have its last flight, with a timer, and for no longer than a handshake may take. */
 
-#include "common.h"
+#include "forged.h"
+#include "restarts.h"
 
 /* Of one end: the peer's certificate and the ciphers of SRTP, nothing of an SSL (36 KB). */
 #define MEDIA_ALONE_BYTES 6000
@@ -169,6 +170,61 @@ static void test_closed_while_it_waits(void **state)
     pair_close(&pair);
 }
 
+/* Bug: an end that gave DTLS up while a restart was announced went on making attempts at it, and heard nothing of what
+ * answered them. Mechanism: between two attempts the second place is empty, and that alone was looked at. */
+static void test_between_two_attempts(void **state)
+{
+    static Stolen stolen[2];
+
+    (void)state;
+    steal_handshake(stolen, 1);
+    for (int victim = 0; victim < 2; victim++)
+        for (int end = 0; end < 2; end++) {
+            const Stolen *from = &stolen[!victim];
+            size_t last = from->n - 1;
+            Pair pair;
+
+            open_connected(&pair);
+            assert_talks(&pair);
+            assert_status(announce(&pair, SERVER, SLUICE_ROLE_SERVER), SLUICE_OK);
+            assert_status(announce(&pair, CLIENT, SLUICE_ROLE_CLIENT), SLUICE_OK);
+            while (from->bytes[last][13] != 11) /* a Certificate of another */
+                last--;
+            inject_bytes(&pair, victim, vclock_now() + 35 * MS, from->bytes[last], from->len[last]);
+            inject_bytes(&pair, victim, vclock_now() + 45 * MS, from->bytes[last], from->len[last]);
+            while (!pair_stats(&pair, victim).attempts_given_up)
+                assert_true(pair_step(&pair, vclock_now() + SECOND));
+            assert_status(end_dtls(&pair, end), SLUICE_OK);
+            assert_state(&pair, end, SLUICE_STATE_CONNECTED);
+            pair_run(&pair, 20 * SECOND);
+            assert_null(event_of(&pair, end, SLUICE_EVENT_RESTART_FAILED));
+            for (int i = 0; i < 2; i++)
+                assert_int_equal(pair_stats(&pair, i).generation, 2);
+            assert_true(pair_stats(&pair, end).attempts_given_up <= 2);
+            assert_media_flows(&pair, 100);
+            pair_run(&pair, 20 * SECOND);
+            assert_media_alone(&pair, end);
+            pair_close(&pair);
+        }
+}
+
+/* A peer that comes back by itself is not heard. */
+static void test_nobody_is_announced(void **state)
+{
+    Pair pair;
+
+    (void)state;
+    open_connected(&pair);
+    assert_talks(&pair);
+    assert_status(end_dtls(&pair, SERVER), SLUICE_OK);
+    pair_reboot(&pair, CLIENT);
+    pair_start(&pair, CLIENT, SLUICE_ROLE_CLIENT);
+    pair_run(&pair, 20 * SECOND);
+    assert_media_alone(&pair, SERVER);
+    assert_int_equal(pair_stats(&pair, SERVER).hello_verify_requests, 0);
+    pair_close(&pair);
+}
+
 static void test_misuse(void **state)
 {
     SluiceConfig *data_only[2] = {new_config(0), new_config(1)};
@@ -220,6 +276,8 @@ int main(void)
         cmocka_unit_test(test_a_server_waits_for_its_last_flight),
         cmocka_unit_test(test_what_is_no_proof),
         cmocka_unit_test(test_closed_while_it_waits),
+        cmocka_unit_test(test_between_two_attempts),
+        cmocka_unit_test(test_nobody_is_announced),
         cmocka_unit_test(test_misuse),
         cmocka_unit_test(test_no_memory),
     };
