@@ -99,6 +99,14 @@ static SluiceStatus receive_unopened(SluiceTransport *self, SluiceKind *kind, co
     return hold_media(self, kind, data, len);
 }
 
+/* What the live keys say of a packet that may have come under others. A number that they have seen says nothing: libsrtp looks
+ * at it before the tag, and the others begin anew. Nor does a length: their tag may be shorter. */
+static int may_be_of_others(SluiceStatus status, SluiceKind kind, const uint8_t *data, size_t len)
+{
+    return status == SLUICE_DROPPED_UNAUTHENTIC || status == SLUICE_DROPPED_REPLAYED ||
+           (status == SLUICE_DROPPED_MALFORMED && sl_srtp_plausible(kind, data, len));
+}
+
 static SluiceStatus receive_media(SluiceTransport *self, SluiceKind *kind, uint8_t *data,
                                   size_t *len)
 {
@@ -112,9 +120,8 @@ static SluiceStatus receive_media(SluiceTransport *self, SluiceKind *kind, uint8
     if (!self->srtp || sl_transport_has_ended(self) || sl_inbox_has_media(&self->inbox))
         return receive_unopened(self, kind, data, *len);
     status = sl_transport_unprotect(self, *kind, data, len, &generation);
-    /* A number that the old keys have seen says nothing: libsrtp looks at it before the tag, and the new ones begin anew. */
-    if ((status == SLUICE_DROPPED_UNAUTHENTIC || status == SLUICE_DROPPED_REPLAYED) &&
-        sl_second_may_own_media(self))
+    if (status != SLUICE_OK && sl_second_may_own_media(self) &&
+        may_be_of_others(status, *kind, data, *len))
         return hold_for_second(self, kind, data, *len);
     count_media(self, *kind, status);
     return status;

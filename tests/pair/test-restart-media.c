@@ -294,6 +294,47 @@ static void test_early_under_numbers_seen_before(void **state)
     }
 }
 
+/* Bug: the same of packets of few bytes, when the new keys have a shorter tag. Mechanism: shorter than their own tag and a
+ * header, the live keys called them malformed. */
+static void test_early_under_a_shorter_tag(void **state)
+{
+    static const SluiceSrtpProfile both[] = {SLUICE_SRTP_AEAD_AES_128_GCM,
+                                             SLUICE_SRTP_AES128_CM_SHA1_32};
+    uint8_t bad[16] = {0x8f, 96}; /* it claims 15 sources */
+    SluiceConfig *first = new_config(CLIENT), *next = new_config(CLIENT), *b = new_config(SERVER);
+    size_t len = sizeof bad;
+    SluiceKind kind;
+    Pair pair;
+
+    (void)state;
+    assert_status(sluice_config_set_srtp_profiles(first, &both[0], 1), SLUICE_OK);
+    assert_status(sluice_config_set_srtp_profiles(next, &both[1], 1), SLUICE_OK);
+    assert_status(sluice_config_set_srtp_profiles(b, both, 2), SLUICE_OK);
+    open_with(&pair, first, b);
+    connect_within(&pair, SECOND);
+    assert_status(sluice_transport_restart(pair.end[SERVER].transport, vclock_now(),
+                                           SLUICE_ROLE_SERVER, NULL, 0),
+                  SLUICE_OK);
+    sluice_config_unref(pair.end[CLIENT].config);
+    pair.end[CLIENT].config = next;
+    pair_reboot(&pair, CLIENT);
+    pair_start(&pair, CLIENT, SLUICE_ROLE_CLIENT);
+    pair_run(&pair, 200 * MS);
+    assert_state(&pair, CLIENT, SLUICE_STATE_CONNECTED);
+    assert_int_equal(pair_stats(&pair, CLIENT).srtp_cipher, SLUICE_SRTP_AES128_CM_SHA1_32);
+    assert_status(pair_send_media(&pair, CLIENT, SLUICE_KIND_RTP, 5, 1, 0x22, 8), SLUICE_OK);
+    pair_run(&pair, 100 * MS);
+    assert_int_equal(pair_stats(&pair, SERVER).held, 1);
+    assert_status(
+        sluice_transport_receive(pair.end[SERVER].transport, vclock_now(), bad, &len, &kind),
+        SLUICE_DROPPED_MALFORMED);
+    assert_status(pair_know(&pair, SERVER), SLUICE_OK);
+    pair_run(&pair, 2 * SECOND);
+    assert_int_equal(pair_stats(&pair, SERVER).generation, 2);
+    assert_int_equal((int)pair_count(&pair, SERVER, SLUICE_KIND_RTP), 1);
+    pair_close(&pair);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -306,6 +347,7 @@ int main(void)
         cmocka_unit_test(test_late_fingerprint),
         cmocka_unit_test(test_forged_in_the_overlap),
         cmocka_unit_test(test_early_under_numbers_seen_before),
+        cmocka_unit_test(test_early_under_a_shorter_tag),
     };
 
     alloc_init();
