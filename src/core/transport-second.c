@@ -118,6 +118,8 @@ static void take_over(SluiceTransport *self)
     self->role = sl_dtls_role(live);
     if (self->role == SLUICE_ROLE_SERVER)
         self->offer = *second->offer;
+    else
+        memset(&self->offer, 0, sizeof self->offer);
     if (self->restart.announced) {
         sl_peer_identity_take(&self->identity, &self->restart.identity);
         /* A role that it has taken by itself may still be named. */

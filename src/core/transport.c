@@ -292,6 +292,7 @@ int sl_transport_associate(SluiceTransport *self, SluiceTime now, SluiceRole rol
     const SlDtlsSinks sinks = {&self->output, &self->inbox, &self->events, &self->stats,
                                &self->offer,  self->id,     ++self->made};
 
+    memset(&self->offer, 0, sizeof self->offer); /* an attempt that went may have filled it in */
     self->associations[SL_LIVE] = sl_dtls_new(self->config, self->ctx, role, self->rtt,
                                               self->generation + 1, &self->identity, &sinks);
     if (!self->associations[SL_LIVE])
@@ -325,7 +326,6 @@ static SluiceStatus name_taken_role(SluiceTransport *self, SluiceTime now, Sluic
         if (sl_transport_is_established(self))
             return SLUICE_INVALID_STATE;
         sl_transport_drop_association(self, SL_LIVE);
-        memset(&self->offer, 0, sizeof self->offer);
         sl_transport_connect_as(self, now, role);
     } else if (!sl_transport_is_established(self)) {
         self->deadline = now + self->config->handshake_deadline;

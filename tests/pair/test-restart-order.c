@@ -273,6 +273,54 @@ static void test_both_are_told_to_be_client(void **state)
             }
 }
 
+/* Bug: who had been server, and was client after a restart, still showed what was offered to it as server. */
+static void test_offer_of_a_client(void **state)
+{
+    SluicePeerOffer offer;
+    Pair pair;
+
+    (void)state;
+    open_connected(&pair);
+    assert_status(sluice_transport_get_offer(pair.end[SERVER].transport, &offer), SLUICE_OK);
+    assert_status(announce(&pair, CLIENT, SLUICE_ROLE_SERVER), SLUICE_OK);
+    assert_status(announce(&pair, SERVER, SLUICE_ROLE_CLIENT), SLUICE_OK);
+    run_to_generations(&pair, 2, 2, 3 * SECOND);
+    assert_status(sluice_transport_get_offer(pair.end[SERVER].transport, &offer), SLUICE_NOT_READY);
+    assert_status(sluice_transport_get_offer(pair.end[CLIENT].transport, &offer), SLUICE_OK);
+    pair_close(&pair);
+}
+
+/* Bug: the datagrams of a ClientHello that came to nothing were counted as those of the next. */
+static void test_offer_of_the_last_attempt(void **state)
+{
+    (void)state;
+    for (int forged = 0; forged < 2; forged++) {
+        uint8_t hello[1500];
+        SluicePeerOffer offer;
+        Pair pair;
+
+        strange_hello(CLIENT, hello);
+        hello[11] = 0;
+        hello[12] = 12 + 100;
+        hello[23] = 0;
+        hello[24] = 100; /* bytes of it */
+        open_default(&pair);
+        for (int end = 0; end < 2; end++) {
+            sluice_transport_set_path_validated(pair.end[end].transport, vclock_now(), 1);
+            pair_know(&pair, end);
+        }
+        pair_start(&pair, SERVER, SLUICE_ROLE_SERVER);
+        if (forged)
+            link_inject(&pair.end[CLIENT].link, vclock_now(), hello, 25 + 100);
+        pair_run(&pair, 2 * SECOND);
+        pair_start(&pair, CLIENT, SLUICE_ROLE_CLIENT);
+        assert_true(pair_run_until(&pair, pair_both_connected, vclock_now() + 2 * SECOND));
+        assert_status(sluice_transport_get_offer(pair.end[SERVER].transport, &offer), SLUICE_OK);
+        assert_int_equal(offer.fragments, 1);
+        pair_close(&pair);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -284,6 +332,8 @@ int main(void)
         cmocka_unit_test(test_closed_by_the_client),
         cmocka_unit_test(test_stopped_in_the_first_handshake),
         cmocka_unit_test(test_replay_between_two_profiles),
+        cmocka_unit_test(test_offer_of_a_client),
+        cmocka_unit_test(test_offer_of_the_last_attempt),
     };
 
     alloc_init();
