@@ -61,7 +61,7 @@ static SluiceStatus associate_at(SluiceTransport *self, SluiceTime now, int plac
     if (self->role == SLUICE_ROLE_AUTO)
         sl_transport_connect_as(self, now, SLUICE_ROLE_SERVER);
     sl_transport_drop_association(self, SL_LIVE);
-    return sl_transport_associate(self, now, SLUICE_ROLE_SERVER) ? SLUICE_OK : SLUICE_NO_MEMORY;
+    return sl_transport_associate(self, now, SLUICE_ROLE_SERVER) ? SLUICE_OK : SLUICE_ENDED;
 }
 
 SluiceStatus sl_transport_answer_hello(SluiceTransport *self, SluiceTime now,

@@ -482,7 +482,7 @@ SluiceStatus sluice_transport_handle_timeout(SluiceTransport *self, SluiceTime n
         sl_attempts_handle_timeout(self, now);
     if (self->end_dtls_at <= now)
         sl_transport_try_end_dtls(self, now);
-    return sl_transport_status(self);
+    return sl_transport_has_ended(self) ? SLUICE_ENDED : SLUICE_OK;
 }
 
 SluiceStatus sluice_transport_close(SluiceTransport *self, SluiceTime now)
