@@ -157,7 +157,7 @@ SLUICE_API SluiceStatus sluice_transport_set_remote_fingerprints(
 /**
  * sluice_transport_set_rtt: (skip)
  * @self: a transport
- * @rtt: round-trip time of the path, as ICE measured it; 0 takes the word back
+ * @rtt: round-trip time of the path, as ICE measured it, up to 60 s; 0 takes the word back
  *
  * Makes the first retransmission timeout 2 x @rtt, within 50 ms and 1 s. Counts for flights that follow, and for how long
  * a handshake that something has broken waits before it begins anew and before it believes that.
@@ -436,7 +436,7 @@ SLUICE_API SluiceStatus sluice_transport_get_offer(const SluiceTransport *self,
  * sluice_transport_get_remote_certificate: (skip)
  * @self: a transport
  * @der: (out) (transfer none): the certificate the peer proved to own, in DER form, verified or not (see the
- *   state); the transport's own, valid until a later %SLUICE_EVENT_GENERATION or sluice_transport_free()
+ *   state); the transport's own, valid until a later %SLUICE_EVENT_GENERATION or sluice_transport_free().
  * @len: (out): bytes at @der
  *
  * Returns: %SLUICE_OK, or %SLUICE_NOT_READY before the handshake is finished

@@ -12,6 +12,7 @@
 /* Enough for a peer that tries again while a hundred forged ClientHellos a second come, too. */
 #define CHALLENGE_INTERVAL (20 * SLUICE_MILLISECOND)
 #define CHALLENGE_BURST 10
+#define RTT_MAX (60 * SLUICE_SECOND)
 
 SluiceTransport *sluice_transport_new(SluiceConfig *config)
 {
@@ -376,7 +377,7 @@ SluiceStatus sluice_transport_set_path_validated(SluiceTransport *self, SluiceTi
 
 SluiceStatus sluice_transport_set_rtt(SluiceTransport *self, SluiceTime rtt)
 {
-    if (!self || rtt < 0)
+    if (!self || rtt < 0 || rtt > RTT_MAX)
         return SLUICE_INVALID_ARGUMENT;
     self->rtt = rtt;
     for (int place = 0; place < 2; place++)

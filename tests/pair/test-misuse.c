@@ -192,6 +192,9 @@ static void ask_everything_with_null(SluiceTransport *self)
     assert_status(sluice_transport_set_remote_fingerprints(self, now, &fingerprint, 17), INVALID);
     assert_status(sluice_transport_set_remote_fingerprints(self, now, &crooked, 1), INVALID);
     assert_status(sluice_transport_set_rtt(self, -1), INVALID);
+    /* It is multiplied: the largest would overflow. */
+    assert_status(sluice_transport_set_rtt(self, 60 * SECOND + 1), INVALID);
+    assert_status(sluice_transport_set_rtt(self, INT64_MAX), INVALID);
     assert_status(sluice_transport_receive(self, now, NULL, &len, &kind), INVALID);
     assert_status(sluice_transport_receive(self, now, packet, NULL, &kind), INVALID);
     assert_status(sluice_transport_receive(self, now, packet, &len, NULL), INVALID);

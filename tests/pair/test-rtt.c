@@ -41,9 +41,29 @@ static void test_in_the_handshake(void **state)
     assert_int_equal(wait_of_flight_5(200 * MS, 1), of_itself);
 }
 
+/* Bug: the longest of times was taken, and overflowed where it is multiplied. */
+static void test_too_long(void **state)
+{
+    Pair pair;
+
+    (void)state;
+    open_default(&pair);
+    assert_status(sluice_transport_set_rtt(pair.end[CLIENT].transport, INT64_MAX),
+                  SLUICE_INVALID_ARGUMENT);
+    assert_status(sluice_transport_set_rtt(pair.end[CLIENT].transport, 60 * SECOND + 1),
+                  SLUICE_INVALID_ARGUMENT);
+    assert_status(sluice_transport_set_rtt(pair.end[CLIENT].transport, 60 * SECOND), SLUICE_OK);
+    connect_within(&pair, SECOND);
+    assert_talks(&pair);
+    pair_close(&pair);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_in_the_handshake)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_in_the_handshake),
+        cmocka_unit_test(test_too_long),
+    };
 
     alloc_init();
     return cmocka_run_group_tests(tests, NULL, free_certificates);
