@@ -436,7 +436,8 @@ SLUICE_API SluiceStatus sluice_transport_get_offer(const SluiceTransport *self,
  * sluice_transport_get_remote_certificate: (skip)
  * @self: a transport
  * @der: (out) (transfer none): the certificate the peer proved to own, in DER form, verified or not (see the
- *   state); the transport's own, valid until a later %SLUICE_EVENT_GENERATION or sluice_transport_free().
+ *   state); the transport's own, valid until a later %SLUICE_EVENT_GENERATION or sluice_transport_free(). In
+ *   %SLUICE_STATE_UNVERIFIED until the next call that takes a time: a peer that comes back meanwhile has shown another
  * @len: (out): bytes at @der
  *
  * Returns: %SLUICE_OK, or %SLUICE_NOT_READY before the handshake is finished
