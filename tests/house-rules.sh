@@ -12,7 +12,7 @@ max_function=60
 rooms='
 record fingerprint classify text stats pcapng timers byte-queue ssrc-table near
 certificate ssl-pump bio-method allowance half-open generation-hints evidence reassembly
-config stream-config datagram-bio stream-bio dtls-clock output inbox event-queue
+config config-context stream-config datagram-bio stream-bio dtls-clock output inbox event-queue
 record-guard client-hello flight end srtp-openssl srtp-openssl-aes srtp-openssl-hmac srtp-openssl-vectors srtp-sessions
 srtp-streams srtp-inbound srtp-outbound
 dtls-private dtls dtls-flights dtls-input dtls-verify srtp lifecycle

@@ -55,6 +55,9 @@ struct SluiceConfig {
     SlStreamSettings stream;
 };
 
+/* As OpenSSL calls it, or NULL. */
+const char *sl_openssl_profile_name(SluiceSrtpProfile profile);
+
 /* SLUICE_OK if a setter may go on, else what it answers. */
 SluiceStatus sl_config_check_setter(const SluiceConfig *self);
 

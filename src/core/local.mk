@@ -12,6 +12,7 @@ core_sources = \
 	src/core/classify.h \
 	src/core/client-hello.c \
 	src/core/client-hello.h \
+	src/core/config-context.c \
 	src/core/config.c \
 	src/core/config.h \
 	src/core/datagram-bio.c \

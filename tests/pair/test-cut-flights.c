@@ -46,7 +46,7 @@ static void test_any_size(void **state)
 
             open_cut(&pair, cutting, &how, 1);
             assert_connects(&pair, 40 * MS, &how);
-            assert_true(cutting[SERVER].fragments >= 500 / sizes[i]);
+            assert_true(cutting[SERVER].fragments >= 300 / sizes[i]);
             pair_close(&pair);
         }
 }
