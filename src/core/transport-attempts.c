@@ -275,6 +275,8 @@ void sl_attempts_believe(SluiceTransport *self, SluiceTime now)
     }
     if (self->second.phase == SL_SECOND_ATTEMPT)
         sl_second_clear(self);
+    self->restart.refused = self->restart.announced && evidence.last_words_len > 0;
+    self->restart.refused_at = now;
     sl_restart_over(self, now, (int)evidence.end.reason);
 }
 

@@ -39,6 +39,17 @@ static int is_busy(const SluiceTransport *self, SluiceTime now)
 }
 
 /* Not while the second place is taken, be it by an association that was replaced: packets are under way under its keys. */
+/* What was announced is refused, and its client hears that: it believes it in a quarter of a second, or a round trip. A
+ * ClientHello that it sends meanwhile is not that of a peer that has come back by itself. */
+static int is_refused(const SluiceTransport *self, SluiceTime now)
+{
+    SluiceTime rtt = self->rtt ? self->rtt : self->stats.handshake_rtt;
+    SluiceTime wait = 4 * rtt > SLUICE_SECOND ? 4 * rtt : SLUICE_SECOND;
+
+    return self->restart.refused && !self->restart.announced &&
+           now - self->restart.refused_at < wait;
+}
+
 static int may_waive_cookie(const SluiceTransport *self)
 {
     return self->config->waive_restart_cookie && self->path_validated &&
@@ -102,7 +113,7 @@ SluiceStatus sl_transport_meet_hello(SluiceTransport *self, SluiceTime now, cons
 
     if (n == 0)
         return status;
-    if (self->dtls_given_up && !self->restart.announced)
+    if ((self->dtls_given_up && !self->restart.announced) || is_refused(self, now))
         return sl_transport_drop_unexpected(self);
     if (sl_client_hello_parse(passed, n, &hello) != SL_HELLO_FIRST)
         return sl_transport_drop_unexpected(self);

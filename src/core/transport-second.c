@@ -171,8 +171,10 @@ static void replace_unverified(SluiceTransport *self, SluiceTime now)
     sl_inbox_drop_data(&self->inbox);
     take_over(self);
     sl_second_clear(self);
-    if (self->restart.announced)
+    if (self->restart.announced) {
+        self->stats.finished_at = now;
         self->deadline = now + self->config->unverified_deadline;
+    }
     sl_restart_over(self, now, 0);
 }
 

@@ -57,7 +57,9 @@ typedef struct {
     SluiceRole role;         /* AUTO: not named yet */
     SlPeerIdentity identity; /* n is 0 until it is known */
     int reason;              /* why the last attempt came to nothing, 0: there was none */
-    SluiceTime deadline;     /* NEVER: an association's own counts, or nothing is announced */
+    int refused;             /* at refused_at the peer was told that what it tries is refused */
+    SluiceTime refused_at;
+    SluiceTime deadline; /* NEVER: an association's own counts, or nothing is announced */
 } SlRestart;
 
 /* The attempts at one association, of which one at a time is made; in transport-attempts.c. */

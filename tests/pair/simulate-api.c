@@ -47,10 +47,12 @@ static void call_start(World *self, int end, Life *life, SluiceTransport *transp
         api_expects(self, status, SLUICE_ENDED, "end %d: a second start", end);
     else if (status == SLUICE_OK && life->announced)
         life->announced_role = role;
-    else if (status == SLUICE_OK) /* it names what was taken */
+    else if (status == SLUICE_OK) { /* it names what was taken, and its time begins anew */
+        if (life->state == SLUICE_STATE_CONNECTING)
+            life->limit = vclock_now() + cast_limits[life->kind].handshake;
         (void)(pair_stats(&self->pair, end).dtls_role == role ||
                (world_wrong(self, "end %d is not %s", end, sluice_role_name(role)), 0));
-    else
+    } else
         api_expects(self, status, SLUICE_INVALID_STATE, "end %d: a second start", end);
 }
 

@@ -213,7 +213,8 @@ static int may_follow(const World *self, const Life *life, SluiceState to)
     return to > life->state;
 }
 
-/* When it has to be further. A restart before the end of the first handshake, and naming its role then, begin anew. */
+/* When it has to be further. A restart before the end of the first handshake, and naming its role then, begin anew; so does
+ * one that was announced, when it is finished and neither peer is known. */
 static void set_limit(Life *life, const SluiceStats *before)
 {
     const Limits *limits = &cast_limits[life->kind];
@@ -222,10 +223,19 @@ static void set_limit(Life *life, const SluiceStats *before)
     if (state == SLUICE_STATE_CONNECTING) {
         if (state != life->state || before->started_at != life->stats.started_at)
             life->limit = vclock_now() + limits->handshake;
-    } else if (state != life->state) {
+    } else if (state != life->state || (state == SLUICE_STATE_UNVERIFIED &&
+                                        before->finished_at != life->stats.finished_at)) {
         life->limit = state == SLUICE_STATE_UNVERIFIED ? vclock_now() + limits->unverified
                                                        : SLUICE_TIME_NEVER;
     }
+}
+
+/* What was announced is there, and its peer as little known as the one before. */
+static void take_place(Life *life)
+{
+    if (life->announced)
+        life->told = life->told_next;
+    life->announced = 0;
 }
 
 static void check_state(World *self, int end, Life *life, const SluiceStats *before)
@@ -239,6 +249,8 @@ static void check_state(World *self, int end, Life *life, const SluiceStats *bef
         adopt(self, end, life);
     if (state == life->state) {
         set_limit(life, before);
+        if (state == SLUICE_STATE_UNVERIFIED && before->finished_at != life->stats.finished_at)
+            take_place(life);
         return;
     }
     if (state >= SLUICE_STATE_CLOSED)

