@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+
+/* libsoup has a listener of its own, but 3.2 keeps a GSocket of each connection for ever; here GIO's accepts them. */
+
 #include "listen.h"
+
+#include <string.h>
 
 /* Who connects while the server is busy waits here. GLib's own 10 are so few that the kernel resets connections when a hundred
  * clients begin at once. */
@@ -14,16 +19,43 @@ static void on_request_started(SoupServer *http, SoupServerMessage *message, gpo
                                  "close");
 }
 
-gboolean whip_listen(SoupServer *http, GSocketAddress *address, GError **error)
+static gboolean on_incoming(GSocketService *service, GSocketConnection *connection, GObject *source,
+                            gpointer http)
 {
-    g_autoptr(GSocket) socket = g_socket_new(g_socket_address_get_family(address),
-                                             G_SOCKET_TYPE_STREAM, G_SOCKET_PROTOCOL_TCP, error);
+    g_autoptr(GSocketAddress) local = g_socket_connection_get_local_address(connection, NULL);
+    g_autoptr(GSocketAddress) remote = g_socket_connection_get_remote_address(connection, NULL);
 
-    if (socket == NULL)
-        return FALSE;
-    g_socket_set_listen_backlog(socket, BACKLOG);
+    (void)service, (void)source;
+    /* One that has gone by now has no address. */
+    if (local != NULL && remote != NULL)
+        soup_server_accept_iostream(http, G_IO_STREAM(connection), local, remote, NULL);
+    return TRUE;
+}
+
+static char *url_of(GSocketAddress *address)
+{
+    GInetSocketAddress *inet = G_INET_SOCKET_ADDRESS(address);
+    g_autofree char *host = g_inet_address_to_string(g_inet_socket_address_get_address(inet));
+
+    return g_strdup_printf(strchr(host, ':') != NULL ? "http://[%s]:%u/" : "http://%s:%u/", host,
+                           g_inet_socket_address_get_port(inet));
+}
+
+GSocketService *whip_listen(SoupServer *http, GSocketAddress *address, char **url, GError **error)
+{
+    GSocketService *service = g_socket_service_new();
+    g_autoptr(GSocketAddress) bound = NULL;
+
+    g_socket_listener_set_backlog(G_SOCKET_LISTENER(service), BACKLOG);
+    if (!g_socket_listener_add_address(G_SOCKET_LISTENER(service), address, G_SOCKET_TYPE_STREAM,
+                                       G_SOCKET_PROTOCOL_TCP, NULL, &bound, error)) {
+        g_object_unref(service);
+        return NULL;
+    }
     if (!soup_check_version(3, 3, 0))
         g_signal_connect(http, "request-started", G_CALLBACK(on_request_started), NULL);
-    return g_socket_bind(socket, address, TRUE, error) && g_socket_listen(socket, error) &&
-           soup_server_listen_socket(http, socket, (SoupServerListenOptions)0, error);
+    g_signal_connect(service, "incoming", G_CALLBACK(on_incoming), http);
+    g_socket_service_start(service);
+    *url = url_of(bound);
+    return service;
 }

@@ -6,6 +6,7 @@
 
 #include <libsoup/soup.h>
 
-gboolean whip_listen(SoupServer *http, GSocketAddress *address, GError **error);
+/* @url: where it listens. Stop it before @http goes. */
+GSocketService *whip_listen(SoupServer *http, GSocketAddress *address, char **url, GError **error);
 
 #endif

@@ -19,6 +19,8 @@
 struct WhipServer {
     const WhipEnvironment *environment;
     SoupServer *http;
+    GSocketService *service;
+    char *url;
     GHashTable *sessions; /* by id; those that are on their way out among them */
     WhipObituaries *obituaries;
     GFunc done; /* stopping */
@@ -439,27 +441,23 @@ WhipServer *whip_server_new(const WhipEnvironment *environment, GError **error)
     g_signal_connect(self->http, "request-started", G_CALLBACK(on_started), NULL);
     soup_server_add_early_handler(self->http, NULL, on_headers, self, NULL);
     soup_server_add_handler(self->http, NULL, on_request, self, NULL);
-    if (!whip_listen(self->http, address, error))
+    self->service = whip_listen(self->http, address, &self->url, error);
+    if (self->service == NULL)
         g_clear_pointer(&self, whip_server_free);
     return self;
 }
 
 void whip_server_free(WhipServer *self)
 {
+    g_clear_object(&self->service);
     g_object_unref(self->http);
+    g_free(self->url);
     g_hash_table_unref(self->sessions);
     whip_obituaries_free(self->obituaries);
     g_free(self);
 }
 
-char *whip_server_get_url(WhipServer *self)
-{
-    GSList *uris = soup_server_get_uris(self->http);
-    char *url = uris != NULL ? g_uri_to_string(uris->data) : g_strdup("");
-
-    g_slist_free_full(uris, (GDestroyNotify)g_uri_unref);
-    return url;
-}
+char *whip_server_get_url(WhipServer *self) { return g_strdup(self->url); }
 
 void whip_server_stop(WhipServer *self, GFunc done, gpointer user_data)
 {
@@ -467,6 +465,8 @@ void whip_server_stop(WhipServer *self, GFunc done, gpointer user_data)
 
     self->done = done;
     self->user_data = user_data;
+    g_socket_service_stop(self->service);
+    g_clear_object(&self->service); /* closes the port */
     soup_server_disconnect(self->http);
     for (GList *item = sessions; item != NULL; item = item->next)
         whip_session_end(item->data, "server-stopped");

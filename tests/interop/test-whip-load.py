@@ -1,10 +1,10 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""Many sessions of samples/whip-echo at a time, three rounds: all connect and have back what they sent; after the last DELETE the
+"""Many sessions of samples/whip-echo, all at the same time, three rounds: all connect and have back what they sent; after the last DELETE the
 server has the descriptors that it had at first, and after the third round the memory of the first, within 5 %.
 
 What a session costs the server is printed: resident memory while all are there, and processor time for a second of each.
-SESSIONS in the environment says how many (500), RATE how many begin in a second (40)."""
+SESSIONS in the environment says how many (500), RATE how many begin in a second (50)."""
 
 import os
 import re
@@ -15,8 +15,8 @@ from harness import Probe, check, check_equal, run
 from whip import Server
 
 SESSIONS = int(os.environ.get("SESSIONS", "500"))
-RATE = int(os.environ.get("RATE", "40"))
-SECONDS = 10   # that each is connected
+RATE = int(os.environ.get("RATE", "50"))
+SECONDS = 15 + SESSIONS // RATE  # that each is connected: longer than it takes to begin them all
 INTERVAL = 250  # milliseconds between packets of one kind: eight a second each way and session
 
 
@@ -32,12 +32,24 @@ class Watched(Server):
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+    def at_a_time(self, begun):
+        """The most that were connected at the same time, of the events from that one on."""
+        most, connected = 0, set()
+        for event in self.events[begun:]:
+            if event["event"] == "connected":
+                connected.add(event["session"])
+            elif event["event"] == "ended":
+                connected.discard(event["session"])
+            most = max(most, len(connected))
+        return most
+
+
 def session_rounds(folder):
     limit = SESSIONS / RATE + SECONDS + 120
     with Watched("--max-sessions", str(SESSIONS + 10)) as server:
         first_memory, after = server.resident(), []
         for number in range(3):
-            used, began, peak = server.processor(), time.monotonic(), 0
+            used, began, peak, begun = server.processor(), time.monotonic(), 0, len(server.events)
             with Probe("whip", server.url + "/whip", "--count", SESSIONS, "--rate", RATE, "--interval", INTERVAL,
                        "--duration", SECONDS, "--deadline", "60000") as probe:
                 while probe.child.poll() is None and time.monotonic() - began < limit:
@@ -47,6 +59,7 @@ def session_rounds(folder):
                 probe.check_exit(0)
                 totals, traffic = probe.event("totals"), probe.event("traffic")
                 check_equal([totals[k] for k in ("connected", "failed", "incomplete")], [SESSIONS, 0, 0], "totals")
+                check_equal(server.at_a_time(begun), SESSIONS, "sessions at the same time")
                 check_equal(traffic["rtpReturned"], traffic["rtpSent"], "RTP back")
                 check_equal(traffic["dataReturned"], traffic["dataSent"], "messages back")
             server.wait_for_descriptors()
