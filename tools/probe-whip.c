@@ -25,6 +25,8 @@ void probe_whip_add_options(GOptionContext *context, ProbeOptions *o)
         {"rate", 0, 0, G_OPTION_ARG_DOUBLE, &o->rate, "Begin so many of them a second (20)", "R"},
         {"duration", 0, 0, G_OPTION_ARG_INT, &o->seconds,
          "Send for so long once connected, then end (2)", "SECONDS"},
+        {"together", 0, 0, G_OPTION_ARG_NONE, &o->together,
+         "Count the duration from when the last of them is connected", NULL},
         {"interval", 0, 0, G_OPTION_ARG_INT, &o->interval,
          "Send one RTP packet of each kind in so long, 5-10000 (20)", "MS"},
         {"media", 0, 0, G_OPTION_ARG_STRING, &media, "What is offered (audio,video,data)",
@@ -114,6 +116,8 @@ gboolean probe_whip_check(ProbeOptions *o, GError **error)
         return fail(error, "--count: 1 to 10000 is expected");
     if (!(o->rate > 0 && o->rate <= COUNT_MAX))
         return fail(error, "--rate: more than 0, up to 10000, is expected");
+    if (o->together && (o->send_rtp > 0 || o->send_data > 0))
+        return fail(error, "--together is for --duration, not for --send");
     if (o->interval < 5 || o->interval > 10000)
         return fail(error, "--interval: 5 to 10000 is expected");
     return check_url(o, error) && check_address(o, error) && parse_media(o, error);

@@ -49,6 +49,7 @@ typedef struct {
     char *url, *ice_bind, *stun, *token;
     int count, interval;
     double rate;
+    gboolean together;
     guint lines; /* bit n: WhipLine n is offered */
 } ProbeOptions;
 

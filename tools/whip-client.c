@@ -129,6 +129,7 @@ void whip_client_end(WhipClient *self)
     if (self->ending)
         return;
     self->ending = TRUE;
+    whip_client_arrive(self);
     if (self->traffic != NULL)
         whip_traffic_stop(self->traffic);
     in_default(self, send_delete);

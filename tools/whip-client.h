@@ -15,7 +15,7 @@ struct WhipClient {
     WhipTraffic *traffic; /* from the answer on */
     char *offer, *location;
     GBytes *reply;
-    gboolean posting, ending;
+    gboolean posting, ending, arrived;
     gboolean offer_shown, certificate_shown, selection_shown, end_shown;
     GSource *look;
     gint64 begun, deadline, close_at; /* monotonic; G_MAXINT64: none */
@@ -29,6 +29,9 @@ void whip_client_end(WhipClient *self);
 void whip_client_fail(WhipClient *self, ProbeExit status, const char *what, const char *sentence);
 
 /* In whip-connection.c */
+
+/* It is connected, or will not be. */
+void whip_client_arrive(WhipClient *self);
 
 /* What the transport tells. */
 void whip_client_watch(WhipClient *self);

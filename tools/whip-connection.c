@@ -10,6 +10,27 @@
 
 /* ------------------------------------------------------------------ deadlines */
 
+void whip_client_arrive(WhipClient *self)
+{
+    if (self->arrived)
+        return;
+    self->arrived = TRUE;
+    if (--*self->common->waiting == 0)
+        *self->common->together_at = g_get_monotonic_time();
+}
+
+/* When time is over: so long after it connected, or after the last of all did. */
+static gint64 end_of(const WhipClient *self)
+{
+    const ProbeOptions *o = self->common->options;
+    gint64 all = *self->common->together_at;
+    int seconds = o->seconds >= 0 ? o->seconds : DEFAULT_SECONDS;
+
+    if (!o->together)
+        return self->close_at;
+    return all != G_MAXINT64 ? all + seconds * G_USEC_PER_SEC : G_MAXINT64;
+}
+
 static gboolean on_look(gpointer user_data)
 {
     WhipClient *self = user_data;
@@ -31,9 +52,9 @@ static gboolean on_look(gpointer user_data)
         if (whip_traffic_all_back(self->traffic))
             self->close_at = now;
     }
-    if (now >= self->close_at - LAST_US)
+    if (now >= end_of(self) - LAST_US)
         whip_traffic_stop(self->traffic);
-    if (now >= self->close_at)
+    if (now >= end_of(self))
         whip_client_end(self);
     return G_SOURCE_CONTINUE;
 }
@@ -120,6 +141,7 @@ static void on_state(SluiceIceTransport *transport, GParamSpec *pspec, gpointer 
         self->outcome.connected >= 0 || self->ending)
         return;
     self->outcome.connected = now - self->begun;
+    whip_client_arrive(self);
     if (o->seconds >= 0 || o->send_rtp + o->send_data == 0)
         self->close_at = now + (o->seconds >= 0 ? o->seconds : DEFAULT_SECONDS) * G_USEC_PER_SEC;
     whip_traffic_start(self->traffic);

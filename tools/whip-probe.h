@@ -100,6 +100,9 @@ typedef struct {
     SluiceIceDriver *driver;
     WhipHttp *http;
     gboolean quiet; /* one of many: it prints nothing itself */
+    /* Of --together. */
+    guint *waiting;      /* those that are neither connected nor gone */
+    gint64 *together_at; /* when there was none of them left; G_MAXINT64: not yet */
 } WhipCommon;
 
 /* What came of one, in microseconds since it began; -1: did not come to it. */

@@ -16,8 +16,8 @@ typedef struct {
     GMainLoop *loop;
     GPtrArray *clients; /* not owned: those that have not gone */
     WhipTotals *totals;
-    guint begun;
-    gint64 first_at;
+    guint begun, waiting;
+    gint64 first_at, together_at;
     gboolean stopping;
     ProbeExit status;
 } Run;
@@ -61,6 +61,12 @@ static void on_ended(WhipClient *client, const WhipOutcome *outcome, gpointer us
         g_main_loop_quit(run->loop);
 }
 
+static void stop_client(gpointer client, gpointer user_data)
+{
+    (void)user_data;
+    whip_client_stop(client);
+}
+
 static gboolean begin_one(Run *run)
 {
     GError *error = NULL;
@@ -75,6 +81,7 @@ static gboolean begin_one(Run *run)
     g_error_free(error);
     run->status = PROBE_EXIT_FAILURE;
     run->stopping = TRUE;
+    g_ptr_array_foreach(run->clients, stop_client, NULL);
     return FALSE;
 }
 
@@ -92,12 +99,6 @@ static gboolean on_rate(gpointer user_data)
     if (is_over(run))
         g_main_loop_quit(run->loop);
     return !run->stopping && run->begun < (guint)o->count;
-}
-
-static void stop_client(gpointer client, gpointer user_data)
-{
-    (void)user_data;
-    whip_client_stop(client);
 }
 
 /* The first time in order, the second time at once. */
@@ -147,6 +148,10 @@ ProbeExit whip_run(const ProbeOptions *options, ProbeReport *report, SluiceConfi
             .options = options, .report = report, .config = config, .quiet = options->count > 1}};
     GError *error = NULL;
 
+    run.waiting = (guint)options->count;
+    run.together_at = G_MAXINT64;
+    run.common.waiting = &run.waiting;
+    run.common.together_at = &run.together_at;
     raise_limit();
     run.common.driver = sluice_ice_driver_new(0, &error);
     if (run.common.driver == NULL || !prepare(&run)) {

@@ -12,6 +12,7 @@ glib_programs = \
 	tests/glib/test-ice-driver-agents \
 	tests/glib/test-ice-driver-files \
 	tests/glib/test-ice-driver-removal \
+	tests/glib/test-ice-events \
 	tests/glib/test-ice-loops \
 	tests/glib/test-ice-path \
 	tests/glib/test-ice-threads \
@@ -36,6 +37,10 @@ tests_glib_test_ice_driver_files_SOURCES = tests/glib/test-ice-driver-files.c te
 tests_glib_test_ice_driver_files_CPPFLAGS = $(glib_test_cppflags)
 tests_glib_test_ice_driver_files_LDFLAGS = $(glib_test_ldflags)
 tests_glib_test_ice_driver_files_LDADD = $(glib_test_ldadd) -ldl
+tests_glib_test_ice_events_SOURCES = tests/glib/test-ice-events.c $(glib_test_support)
+tests_glib_test_ice_events_CPPFLAGS = $(glib_test_cppflags)
+tests_glib_test_ice_events_LDFLAGS = $(glib_test_ldflags)
+tests_glib_test_ice_events_LDADD = $(glib_test_ldadd)
 tests_glib_test_ice_loops_SOURCES = tests/glib/test-ice-loops.c $(glib_test_support)
 tests_glib_test_ice_loops_CPPFLAGS = $(glib_test_cppflags)
 tests_glib_test_ice_loops_LDFLAGS = $(glib_test_ldflags)
