@@ -113,15 +113,6 @@ static gboolean on_signal(gpointer user_data)
     return G_SOURCE_CONTINUE;
 }
 
-/* What is done once a process, and would be counted as the first client's: OpenSSL's context, the test of the ciphers. */
-static gboolean prepare(Run *run)
-{
-    SluiceTransport *transport = sluice_transport_new(run->common.config);
-
-    sluice_transport_free(transport);
-    return transport != NULL;
-}
-
 static void turn(Run *run)
 {
     GSource *source = whip_driver_source_new(run->common.driver);
@@ -154,7 +145,7 @@ ProbeExit whip_run(const ProbeOptions *options, ProbeReport *report, SluiceConfi
     run.common.together_at = &run.together_at;
     raise_limit();
     run.common.driver = sluice_ice_driver_new(0, &error);
-    if (run.common.driver == NULL || !prepare(&run)) {
+    if (run.common.driver == NULL || sluice_config_prepare(config) != SLUICE_OK) {
         probe_report_error(report, "driver", PROBE_EXIT_FAILURE,
                            error != NULL ? error->message : "no transport could be made");
         g_clear_error(&error);
