@@ -170,9 +170,8 @@ SLUICE_API SluiceStatus sluice_transport_set_rtt(SluiceTransport *self, SluiceTi
  * sluice_transport_receive: (skip)
  * @self: a transport
  * @now: the time
- * @data: (array): one UDP payload, written to only when it is media: with %SLUICE_OK it is decrypted, with
- *   any DROPPED_ status it may be altered, or even decrypted. Best 4-aligned: media at other addresses is copied for libsrtp and
- *   back, which stats count
+ * @data: (array): one UDP payload, written to only when it is media: with %SLUICE_OK it is decrypted, with any DROPPED_
+ *   status it may be altered. Best 4-aligned: media at other addresses is copied for libsrtp, which stats count
  * @len: (inout): its length; for decrypted media the length of the plain packet
  * @kind: (out): what it was
  *

@@ -115,6 +115,7 @@ void peer_announces(World *self, int end, SluiceRole role, int identity)
         if (life->state == SLUICE_STATE_CONNECTING)
             life->limit = vclock_now() + cast_limits[life->kind].handshake;
     } else if (status == SLUICE_OK) {
+        invariants_check(self); /* what was finished has come into force first, of whom it was */
         life->announced = 1;
         life->announced_role = role;
         life->told_next = identity;
@@ -146,6 +147,8 @@ static void start(World *self, const Plan *plan)
         api_expects(self, status, SLUICE_OK, "end %d: start", plan->end);
     else if (status != SLUICE_OK && status != SLUICE_ENDED)
         api_expects(self, status, SLUICE_INVALID_STATE, "end %d: start", plan->end);
+    else if (status == SLUICE_OK && life->state == SLUICE_STATE_CONNECTING)
+        life->limit = vclock_now() + cast_limits[life->kind].handshake; /* its role is named */
     pair_drain(&self->pair, plan->end);
 }
 
