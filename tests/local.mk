@@ -90,7 +90,8 @@ check-valgrind: all $(check_PROGRAMS)
 	  --errors-for-leak-kinds=definite,indirect,possible --error-exitcode=99 \
 	  --suppressions=$(abs_top_srcdir)/tests/support/valgrind.supp'
 # The table of docs/interop.md, in the source tree, from what its tests note down.
-interop_noted = tests/interop/test-openssl.py tests/interop/test-gnutls.py tests/interop/test-gst-dtls-srtp.py
+interop_noted = tests/interop/test-openssl.py tests/interop/test-gnutls.py tests/interop/test-gst-dtls-srtp.py \
+	tests/interop/test-whip-peers.py
 docs-interop: all $(browser_node)/installed
 	rm -f tests/interop/rows
 	$(MAKE) -j1 check-TESTS TESTS='$(interop_noted) $(browser_noted)' TEST_TIMEOUT=900 INTEROP_ROWS='$(abs_builddir)/tests/interop/rows'

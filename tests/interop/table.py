@@ -13,7 +13,7 @@ VERSIONS = {"FEFD": "1.2", "FEFC": "1.3"}
 # Two programs of one project are each one role.
 PAIRS = {"openssl s_client": "openssl", "openssl s_server": "openssl", "gnutls-cli": "gnutls",
          "gnutls-serv": "gnutls"}
-ORDER = ("Chromium", "aiortc", "aiortc server", "node-datachannel", "Janus", "GStreamer dtlssrtp",
+ORDER = ("Chromium", "aiortc", "node-datachannel", "Janus echotest", "GStreamer dtlssrtp",
          "openssl s_client", "openssl s_server", "gnutls-cli", "gnutls-serv")
 PROFILES = ("AEAD_AES_128_GCM", "AEAD_AES_256_GCM", "AES128_CM_SHA1_80", "AES128_CM_SHA1_32")
 
