@@ -390,7 +390,7 @@ def not_tls(_):
         for text, words in ((b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", "OpenSSL: http request"),
                             (b"CONNECT server.test:443 HTTP/1.1\r\n\r\n", "OpenSSL: https proxy request"),
                             (b"SSH-2.0-OpenSSH_9.2p1\r\n", "OpenSSL: wrong version number"),
-                            (b"\x16\x03\x01\x00\x05\x01\x00\x00\x01\x00", "decode_error|length"),
+                            (b"\x16\x03\x01\x00\x05\x01\x00\x00\x01\x00", "decode_error|length|bad extension"),
                             (bytes(100), "OpenSSL: ")):
             mark = server.mark()
             talk_plain(port, text)

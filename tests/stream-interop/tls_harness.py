@@ -69,6 +69,9 @@ class Signed(Certificate):
         self.key = os.path.join(folder, name + ".key")
         request = os.path.join(folder, name + ".csr")
         wanted = os.path.join(folder, name + ".ext")
+        # Who is strict (Python since 3.13) wants it; until 4.0 the openssl tool adds it by itself.
+        if issuer:
+            extensions = extensions + ["authorityKeyIdentifier=keyid"]
         with open(wanted, "w", encoding="ascii") as file:
             file.write("\n".join(extensions) + "\n")
         how = {"ec": ["ec", "-pkeyopt", "ec_paramgen_curve:P-256"], "rsa": ["rsa:2048"]}[kind]
