@@ -36,7 +36,7 @@ static unsigned get_number(const uint8_t *in)
 static void send_one(Counted *self, int from)
 {
     PairEnd *end = &self->pair->end[from];
-    _Alignas(8) uint8_t packet[300];
+    _Alignas(8) uint8_t packet[300] = {0};
     unsigned number = ++self->sent[from], kind = number % 8;
     SluiceKind media = kind == 7 ? SLUICE_KIND_RTCP : SLUICE_KIND_RTP;
     size_t len, header = kind == 7 ? 8 : 12;
