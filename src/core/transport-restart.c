@@ -38,7 +38,6 @@ static int is_busy(const SluiceTransport *self, SluiceTime now)
     return !sl_dtls_is_finished(attempt) && sl_dtls_is_fresh(attempt, now);
 }
 
-/* Not while the second place is taken, be it by an association that was replaced: packets are under way under its keys. */
 /* What was announced is refused, and its client hears that: it believes it in a quarter of a second, or a round trip. A
  * ClientHello that it sends meanwhile is not that of a peer that has come back by itself. */
 static int is_refused(const SluiceTransport *self, SluiceTime now)
@@ -50,6 +49,7 @@ static int is_refused(const SluiceTransport *self, SluiceTime now)
            now - self->restart.refused_at < wait;
 }
 
+/* Not while the second place is taken, be it by an association that was replaced: packets are under way under its keys. */
 static int may_waive_cookie(const SluiceTransport *self)
 {
     return self->config->waive_restart_cookie && self->path_validated &&
