@@ -69,7 +69,7 @@ typedef void (*SluiceCaptureFunc)(const SluiceCapture *capture, void *user_data)
  *
  * Shows all packets of the transports of this config, media in clear among them: who has them can hear the call.
  *
- * Without a hook this costs nothing; with one each transport has 64 KB for copies of what it protects.
+ * Without a hook this costs the test of a flag a packet; with one each transport has 64 KB for copies of what it protects.
  *
  * Returns: %SLUICE_OK, %SLUICE_INVALID_STATE (@destroy is then not called)
  */
