@@ -86,13 +86,17 @@ check-simulate: all tests/pair/simulate$(EXEEXT)
 # The sweep over failing allocations is the long one: every 29th will do here, and a tenth of the pairs of the threads.
 # Handshakes by the hundred take it minutes, and the sanitizers run them too.
 valgrind_left_out = \
+	tests/pair/test-bad-paths \
 	tests/pair/test-cut-hello \
 	tests/pair/test-flood \
 	tests/pair/test-foreign-attempts \
 	tests/pair/test-forged-alerts \
+	tests/pair/test-forged-records \
 	tests/pair/test-forged-storm \
 	tests/pair/test-fresh-attempts \
-	tests/pair/test-half-open-memory
+	tests/pair/test-half-open-memory \
+	tests/pair/test-odd-certificates \
+	tests/pair/test-restart-newcomers
 check-valgrind: all $(check_PROGRAMS)
 	SLUICE_TEST_OOM_STEP=29 SLUICE_TEST_PAIRS=50 $(MAKE) check-TESTS \
 	  TESTS='$(filter-out $(valgrind_left_out),$(pair_tests))' TEST_TIMEOUT=1200 \

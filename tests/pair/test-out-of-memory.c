@@ -123,12 +123,20 @@ static void use_ssrcs(Pair *pair, int end)
         }
 }
 
-/* Bug: receive() answered SLUICE_NO_MEMORY, of which its contract knows nothing: an end that memory has ended has ended. */
+/* Bug: receive() and handle_timeout() answered SLUICE_NO_MEMORY, of which their contract knows nothing: an end that memory has
+ * ended has ended. */
 static void check_status(Pair *pair, int to, const LinkDatagram *datagram, SluiceStatus status)
 {
     (void)pair;
     (void)to;
     (void)datagram;
+    assert_int_not_equal(status, SLUICE_NO_MEMORY);
+}
+
+static void check_expired(Pair *pair, int end, SluiceStatus status)
+{
+    (void)pair;
+    (void)end;
     assert_int_not_equal(status, SLUICE_NO_MEMORY);
 }
 
@@ -142,6 +150,7 @@ static void connect_and_talk(void)
     begin_failing();
     pair_open(&pair, configs[0], configs[1], &settings, 1);
     pair.delivered = check_status;
+    pair.expired = check_expired;
     if (pair.end[0].transport && pair.end[1].transport) {
         pair_start_both(&pair);
         (void)pair_run_until(&pair, pair_both_settled, pair.begun + 40 * SECOND);
@@ -181,6 +190,7 @@ static void restart_one(int announced)
 
     pair_open(&pair, configs[0], configs[1], &settings, 1);
     pair.delivered = check_status;
+    pair.expired = check_expired;
     server = pair.end[SERVER].transport;
     connect_within(&pair, SECOND);
     if (!announced)

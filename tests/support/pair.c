@@ -222,6 +222,7 @@ static int expire(Pair *self, SluiceTime limit)
 {
     int end = timer_of(&self->end[0]) <= timer_of(&self->end[1]) ? 0 : 1;
     SluiceTime at = timer_of(&self->end[end]);
+    SluiceStatus status;
 
     if (at == SLUICE_TIME_NEVER || at > limit)
         return 0;
@@ -231,7 +232,9 @@ static int expire(Pair *self, SluiceTime limit)
         return 0;
     }
     vclock_advance_to(at);
-    sluice_transport_handle_timeout(self->end[end].transport, vclock_now());
+    status = sluice_transport_handle_timeout(self->end[end].transport, vclock_now());
+    if (self->expired)
+        self->expired(self, end, status);
     pair_drain(self, end);
     return 1;
 }

@@ -56,6 +56,8 @@ typedef struct Pair {
     int spun;       /* that went on without end: a busy loop */
     /* Called after a datagram has been given to @to and everything has been drained. */
     void (*delivered)(struct Pair *self, int to, const LinkDatagram *datagram, SluiceStatus status);
+    /* Called when a timer of @end was due, with what sluice_transport_handle_timeout() said of it. */
+    void (*expired)(struct Pair *self, int end, SluiceStatus status);
     void *context;
 } Pair;
 
