@@ -93,6 +93,7 @@ struct SlDtls {
     int flight_open;  /* the call that runs has begun a flight */
     int flight_recut; /* it is the last one once more, in smaller datagrams */
     int finished;
+    SluiceTime finished_at;
     int keyed; /* the same, seen from inside an OpenSSL call: what comes and goes from here on is under the keys */
     int over; /* no further call into OpenSSL but SSL_free */
     int close_sent;

@@ -167,6 +167,7 @@ static int need_buffers(SlDtls *self)
 static SlDtlsResult finish(SlDtls *self)
 {
     self->finished = 1;
+    self->finished_at = self->now;
     sl_dtls_free_input(self);
     /* A client's last flight has arrived; a server's may be asked for again. */
     if (self->role == SLUICE_ROLE_CLIENT)
@@ -434,6 +435,8 @@ void sl_dtls_set_generation(SlDtls *self, uint32_t generation) { self->generatio
 uint32_t sl_dtls_maker(const SlDtls *self) { return self->sinks.maker; }
 
 int sl_dtls_is_finished(const SlDtls *self) { return self->finished; }
+
+SluiceTime sl_dtls_finished_at(const SlDtls *self) { return self->finished_at; }
 
 uint64_t sl_dtls_messages(const SlDtls *self) { return self->messages; }
 

@@ -136,6 +136,9 @@ int sl_dtls_is_stuck(const SlDtls *self, SluiceTime now);
 
 int sl_dtls_is_finished(const SlDtls *self);
 
+/* When its handshake was. */
+SluiceTime sl_dtls_finished_at(const SlDtls *self);
+
 /* Messages of application data that came under its keys. */
 uint64_t sl_dtls_messages(const SlDtls *self);
 

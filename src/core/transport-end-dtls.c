@@ -14,7 +14,8 @@ static int peer_needs_nothing(const SluiceTransport *self, SluiceTime now)
 {
     return self->role == SLUICE_ROLE_CLIENT || self->media_generation == self->generation ||
            sl_dtls_messages(self->associations[SL_LIVE]) > 0 ||
-           now - self->stats.finished_at >= self->config->handshake_deadline;
+           now - sl_dtls_finished_at(self->associations[SL_LIVE]) >=
+               self->config->handshake_deadline;
 }
 
 void sl_transport_try_end_dtls(SluiceTransport *self, SluiceTime now)
