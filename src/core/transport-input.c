@@ -34,31 +34,30 @@ static void count_media(SluiceTransport *self, SluiceKind kind, SluiceStatus sta
     }
 }
 
+/* What the live keys say of a packet that may have come under others. A number that they have seen says nothing: libsrtp looks
+ * at it before the tag, and the others begin anew. Nor does a length: their tag may be shorter. */
+static int may_be_of_others(SluiceStatus status, SluiceKind kind, const uint8_t *data, size_t len)
+{
+    return status == SLUICE_DROPPED_UNAUTHENTIC || status == SLUICE_DROPPED_REPLAYED ||
+           (status == SLUICE_DROPPED_MALFORMED && sl_srtp_plausible(kind, data, len));
+}
+
+/* 1 if it was not opened for want of the keys of a second association, whose peer may have them already. */
+static int is_for_second(const SluiceTransport *self, SluiceStatus status, SluiceKind kind,
+                         const uint8_t *data, size_t len)
+{
+    return status != SLUICE_OK && sl_second_may_own_media(self) &&
+           may_be_of_others(status, kind, data, len);
+}
+
 SluiceStatus sl_transport_open_media(void *transport, SluiceKind kind, uint8_t *data, size_t *len,
                                      uint32_t *generation)
 {
     SluiceTransport *self = transport;
 
     self->opened = sl_transport_unprotect(self, kind, data, len, generation);
-    count_media(self, kind, self->opened);
-    return self->opened;
-}
-
-/* Behind the keys, or behind older media that waits: order holds. */
-static SluiceStatus hold_media(SluiceTransport *self, SluiceKind *kind, const uint8_t *data,
-                               size_t len)
-{
-    SluiceStatus status = sl_inbox_push_media(&self->inbox, *kind, 0, data, len);
-
-    if (status != SLUICE_OK) {
-        self->stats.dropped_inbox_full++;
-        return SLUICE_DROPPED_FULL;
-    }
-    self->stats.held++;
-    self->opened = SLUICE_OK;
-    if (self->srtp)
-        sl_inbox_open(&self->inbox, sl_transport_open_media, self);
-    *kind = SLUICE_KIND_HELD;
+    if (!is_for_second(self, self->opened, kind, data, *len)) /* it is asked for there */
+        count_media(self, kind, self->opened);
     return self->opened;
 }
 
@@ -74,6 +73,26 @@ static SluiceStatus hold_for_second(SluiceTransport *self, SluiceKind *kind, con
     self->stats.held++;
     *kind = SLUICE_KIND_HELD;
     return SLUICE_OK;
+}
+
+/* Behind the keys, or behind older media that waits: order holds. */
+static SluiceStatus hold_media(SluiceTransport *self, SluiceKind *kind, const uint8_t *data,
+                               size_t len)
+{
+    SluiceStatus status = sl_inbox_push_media(&self->inbox, *kind, 0, data, len);
+
+    if (status != SLUICE_OK) {
+        self->stats.dropped_inbox_full++;
+        return SLUICE_DROPPED_FULL;
+    }
+    self->opened = SLUICE_OK;
+    if (self->srtp)
+        sl_inbox_open(&self->inbox, sl_transport_open_media, self);
+    if (is_for_second(self, self->opened, *kind, data, len))
+        return hold_for_second(self, kind, data, len);
+    self->stats.held++;
+    *kind = SLUICE_KIND_HELD;
+    return self->opened;
 }
 
 /* There are no keys yet, or older media waits, or it is over. */
@@ -99,14 +118,6 @@ static SluiceStatus receive_unopened(SluiceTransport *self, SluiceKind *kind, co
     return hold_media(self, kind, data, len);
 }
 
-/* What the live keys say of a packet that may have come under others. A number that they have seen says nothing: libsrtp looks
- * at it before the tag, and the others begin anew. Nor does a length: their tag may be shorter. */
-static int may_be_of_others(SluiceStatus status, SluiceKind kind, const uint8_t *data, size_t len)
-{
-    return status == SLUICE_DROPPED_UNAUTHENTIC || status == SLUICE_DROPPED_REPLAYED ||
-           (status == SLUICE_DROPPED_MALFORMED && sl_srtp_plausible(kind, data, len));
-}
-
 static SluiceStatus receive_media(SluiceTransport *self, SluiceKind *kind, uint8_t *data,
                                   size_t *len)
 {
@@ -120,8 +131,7 @@ static SluiceStatus receive_media(SluiceTransport *self, SluiceKind *kind, uint8
     if (!self->srtp || sl_transport_has_ended(self) || sl_inbox_has_media(&self->inbox))
         return receive_unopened(self, kind, data, *len);
     status = sl_transport_unprotect(self, *kind, data, len, &generation);
-    if (status != SLUICE_OK && sl_second_may_own_media(self) &&
-        may_be_of_others(status, *kind, data, *len))
+    if (is_for_second(self, status, *kind, data, *len))
         return hold_for_second(self, kind, data, *len);
     count_media(self, *kind, status);
     return status;

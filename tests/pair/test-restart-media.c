@@ -294,6 +294,57 @@ static void test_early_under_numbers_seen_before(void **state)
     }
 }
 
+/* Bug: the same while the application had not read yet what it was shown before. Mechanism: behind media that waits others
+ * wait too, and there the live keys alone were asked. The twin: what nobody's keys open is not kept as read. */
+static void test_early_behind_what_waits(void **state)
+{
+    static const LinkSettings settings = {.delay = 10 * MS};
+    uint8_t forged[64];
+    SluiceKind kind;
+    size_t len;
+    Pair pair;
+
+    (void)state;
+    pair_open(&pair, new_config(CLIENT), new_config(SERVER), &settings, 3);
+    for (int end = 0; end < 2; end++) {
+        sluice_config_unref(pair.end[end].config); /* the pair has its own */
+        sluice_transport_set_path_validated(pair.end[end].transport, vclock_now(), 1);
+        pair.end[end].no_reading = end == SERVER;
+    }
+    pair_know(&pair, CLIENT);
+    pair_start(&pair, SERVER, SLUICE_ROLE_SERVER);
+    pair_start(&pair, CLIENT, SLUICE_ROLE_CLIENT);
+    pair_run(&pair, 200 * MS);
+    assert_status(pair_send_media(&pair, CLIENT, SLUICE_KIND_RTP, 5, 1, 0x22, 40), SLUICE_OK);
+    pair_run(&pair, 20 * MS);
+    assert_status(pair_know(&pair, SERVER), SLUICE_OK); /* from here on it waits in clear */
+    assert_status(sluice_transport_restart(pair.end[SERVER].transport, vclock_now(),
+                                           SLUICE_ROLE_SERVER, NULL, 0),
+                  SLUICE_OK);
+    assert_status(announce(&pair, CLIENT, SLUICE_ROLE_CLIENT), SLUICE_OK);
+    pair_run(&pair, 200 * MS);
+    assert_int_equal(pair_stats(&pair, CLIENT).generation, 2);
+    assert_int_equal(pair_stats(&pair, SERVER).generation, 1);
+    for (uint16_t i = 2; i < 5; i++)
+        assert_status(pair_send_media(&pair, CLIENT, SLUICE_KIND_RTP, 5, i, 0x22, 40), SLUICE_OK);
+    len = pair_make_media(forged, SLUICE_KIND_RTP, 5, 9, 1, 40);
+    assert_status(
+        sluice_transport_receive(pair.end[SERVER].transport, vclock_now(), forged, &len, &kind),
+        SLUICE_OK);
+    pair_run(&pair, 100 * MS);
+    assert_int_equal(pair_stats(&pair, SERVER).dropped_unauthentic, 0);
+    assert_status(pair_know(&pair, SERVER), SLUICE_OK);
+    pair_run(&pair, 2 * SECOND);
+    pair.end[SERVER].no_reading = 0;
+    pair_drain(&pair, SERVER);
+    assert_int_equal(pair_stats(&pair, SERVER).generation, 2);
+    assert_int_equal(pair_count(&pair, SERVER, SLUICE_KIND_RTP), 4);
+    for (size_t i = 0; i < 4; i++)
+        assert_int_equal(pair.end[SERVER].messages[i].keys, i ? 2 : 1);
+    assert_int_equal(pair_stats(&pair, SERVER).dropped_unauthentic, 1);
+    pair_close(&pair);
+}
+
 /* Bug: the same of packets of few bytes, when the new keys have a shorter tag. Mechanism: shorter than their own tag and a
  * header, the live keys called them malformed. */
 static void test_early_under_a_shorter_tag(void **state)
@@ -347,6 +398,7 @@ int main(void)
         cmocka_unit_test(test_late_fingerprint),
         cmocka_unit_test(test_forged_in_the_overlap),
         cmocka_unit_test(test_early_under_numbers_seen_before),
+        cmocka_unit_test(test_early_behind_what_waits),
         cmocka_unit_test(test_early_under_a_shorter_tag),
     };
 
