@@ -195,12 +195,12 @@ void sl_transport_end_as(SluiceTransport *self, SluiceTime now, const SluiceEnd 
     end(self, now, why->reason, why);
 }
 
-/* The peer of a candidate may listen to that one alone, and one that has not heard us under the new keys to the old one. */
+/* The peer of a second one may listen to that alone; or, until it has heard us under its keys, to the old one alone. */
 static void close_dtls(SluiceTransport *self, SluiceTime now)
 {
     if (self->associations[SL_LIVE])
         sl_dtls_close(self->associations[SL_LIVE], now);
-    if (self->second.phase == SL_SECOND_CANDIDATE || self->second.phase == SL_SECOND_OLD)
+    if (self->associations[SL_SECOND])
         sl_dtls_close(self->associations[SL_SECOND], now);
 }
 
