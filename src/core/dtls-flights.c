@@ -292,11 +292,46 @@ static void emit_flight(SlDtls *self)
 /* An exact copy of the client's last flight: OpenSSL takes it for a replay and is silent. But a client of our own whose
  * wall clock was set back has nothing else to send (see sl_dtls_handle_timeout()), and without our last flight it
  * would wait until its deadline. Nobody has authenticated this copy: one answer a timeout, no larger than it. */
+static int is_copy(const SlDtls *self)
+{
+    return self->incoming.change_cipher_spec && self->incoming_is_copy &&
+           self->incoming.bytes >= self->flight.note.bytes;
+}
+
+/* OpenSSL counts each repeated Finished like a timer of its own that has run out, and ends the association over the thirteenth
+ * (dtls1_check_timeout_num). A client that asks each second, on a path that is away for a while, gets there, and when the path
+ * is back the client gets as many. So after twelve it is not given any more of them; a server answers by itself then, once a
+ * timeout. It has counted what it has answered, which was authentic. */
+#define REPEATS_MAX 12
+
+static int has_repeats_enough(const SlDtls *self)
+{
+    return self->repeats >= REPEATS_MAX && self->incoming.encrypted;
+}
+
+size_t sl_dtls_leave_out_repeats(SlDtls *self, uint8_t *datagram, size_t len)
+{
+    size_t offset = 0, start = 0, used = 0;
+    SlRecord record;
+
+    if (!has_repeats_enough(self)) {
+        self->repeats += self->role == SLUICE_ROLE_CLIENT && self->incoming.encrypted;
+        return len;
+    }
+    while (sl_record_next(datagram, len, &offset, &record) == 1) {
+        if (record.type != SL_HANDSHAKE || record.epoch == 0) {
+            memmove(datagram + used, datagram + start, offset - start);
+            used += offset - start;
+        }
+        start = offset;
+    }
+    return used;
+}
+
 static int wants_last_flight(const SlDtls *self)
 {
     return self->role == SLUICE_ROLE_SERVER && self->incoming.number == 5 &&
-           self->incoming.change_cipher_spec && self->incoming_is_copy &&
-           self->incoming.bytes >= self->flight.note.bytes && self->flight.len > 0 &&
+           (is_copy(self) || has_repeats_enough(self)) && self->flight.len > 0 &&
            self->now - self->emitted_at >= self->clock.first;
 }
 
@@ -304,6 +339,7 @@ void sl_dtls_settle_flights(SlDtls *self, int finished_now)
 {
     int answers = 0;
 
+    self->repeats += self->flight_open && self->finished;
     if (self->flight_open) {
         sl_flight_note(&self->flight.note, self->role, self->flight.records, self->flight.len);
         answers = self->flight.note.number > self->last_sent || self->finished;

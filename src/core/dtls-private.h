@@ -100,6 +100,7 @@ struct SlDtls {
     int peer_accepted;            /* the verify callback ran and said yes */
     int last_sent, last_received; /* numbers of flights */
     uint32_t retransmissions;
+    unsigned repeats; /* of the peer's Finished that OpenSSL has been given */
     int no_memory;
 
     SluiceAlert alert; /* the last one, number -1: none */
@@ -138,6 +139,10 @@ unsigned int sl_dtls_on_timer(SSL *ssl, unsigned int previous);
 
 /* Before a datagram is fed. */
 void sl_dtls_note_incoming(SlDtls *self, const uint8_t *datagram, size_t len);
+
+/* What of a datagram OpenSSL may be given when the handshake is finished: a Finished that comes again only so often. Returns
+ * its length. */
+size_t sl_dtls_leave_out_repeats(SlDtls *self, uint8_t *datagram, size_t len);
 
 /* After each call: tells the peer's flight if it was answered, puts ours in the output. */
 void sl_dtls_settle_flights(SlDtls *self, int finished_now);

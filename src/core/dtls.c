@@ -301,8 +301,8 @@ SlDtlsResult sl_dtls_receive(SlDtls *self, SluiceTime now, uint8_t *datagram, si
     sl_dtls_note_incoming(self, datagram, len);
     if (!self->finished)
         return settle(self, sl_dtls_receive_handshake(self, datagram, len));
-    self->bio.in = datagram;
-    self->bio.in_len = len;
+    self->bio.in_len = sl_dtls_leave_out_repeats(self, datagram, len);
+    self->bio.in = self->bio.in_len ? datagram : NULL;
     return settle(self, sl_dtls_read(self));
 }
 

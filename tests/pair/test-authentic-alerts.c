@@ -5,7 +5,9 @@
  *
  * A warning: OpenSSL 3.0 treats it as fatal in DTLS (openssl/openssl#25444), later ones (3.2 and on) the fifth in a row. DTLS
  * is over then, media is not. A fatal
- * alert, each number: one end, with the number. The forged twin, one bit off: nothing at all. */
+ * alert, each number: one end, with the number. The forged twin, one bit off: nothing at all.
+ *
+ * And a Finished that comes again and again, as some other library's client sends it. */
 
 #include "common.h"
 #include "openssl-version.h"
@@ -80,8 +82,9 @@ static void key_block(uint8_t block[72])
     EVP_KDF_free(kdf);
 }
 
-/* A record of epoch 1 as the server would send it (RFC 5288). Returns its length. */
-static size_t seal(uint8_t *out, uint8_t type, uint16_t number, const uint8_t *body, size_t len)
+/* A record of epoch 1 as @from would send it (RFC 5288). Returns its length. */
+static size_t seal_of(int from, uint8_t *out, uint8_t type, uint16_t number, const uint8_t *body,
+                      size_t len)
 {
     EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
     uint8_t block[72], nonce[12], aad[13];
@@ -97,7 +100,7 @@ static size_t seal(uint8_t *out, uint8_t type, uint16_t number, const uint8_t *b
     out[10] = (uint8_t)number;
     out[12] = (uint8_t)(8 + len + 16);
     memcpy(out + 13, out + 3, 8); /* the explicit nonce: epoch and number */
-    memcpy(nonce, block + 68, 4);
+    memcpy(nonce, block + (from == SERVER ? 68 : 64), 4);
     memcpy(nonce + 4, out + 13, 8);
     memcpy(aad, out + 3, 8);
     aad[8] = type;
@@ -105,13 +108,20 @@ static size_t seal(uint8_t *out, uint8_t type, uint16_t number, const uint8_t *b
     aad[10] = 0xfd;
     aad[11] = 0;
     aad[12] = (uint8_t)len;
-    assert_int_equal(EVP_EncryptInit_ex(ctx, EVP_aes_256_gcm(), NULL, block + 32, nonce), 1);
+    assert_int_equal(
+        EVP_EncryptInit_ex(ctx, EVP_aes_256_gcm(), NULL, block + (from == SERVER ? 32 : 0), nonce),
+        1);
     assert_int_equal(EVP_EncryptUpdate(ctx, NULL, &n, aad, 13), 1);
     assert_int_equal(EVP_EncryptUpdate(ctx, out + 21, &n, body, (int)len), 1);
     assert_int_equal(EVP_EncryptFinal_ex(ctx, out + 21 + len, &n), 1);
     assert_int_equal(EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_GET_TAG, 16, out + 21 + len), 1);
     EVP_CIPHER_CTX_free(ctx);
     return 21 + len + 16;
+}
+
+static size_t seal(uint8_t *out, uint8_t type, uint16_t number, const uint8_t *body, size_t len)
+{
+    return seal_of(SERVER, out, type, number, body, len);
 }
 
 static void open_watched(Pair *pair)
@@ -297,6 +307,68 @@ static void test_data_of_a_broken_attempt_is_nobodys(void **state)
     pair_close(&pair);
 }
 
+/* Bug: a client that asked for the server's last flight a thirteenth time, as one does that asks each second while the path
+ * to it is away for a quarter of a minute, ended the association; so did the thirteenth answer, at the client. Mechanism:
+ * OpenSSL counts each repeated Finished like a timer of its own that has run out (dtls1_check_timeout_num), and gives up
+ * after twelve. */
+static void repeat_finished(int from)
+{
+    const uint8_t finished[24] = {20, 0, 0, 12, 0, 4, 0, 0, 0, 0, 0, 12};
+    uint8_t datagram[200];
+    uint64_t flights;
+    Pair pair;
+
+    open_watched(&pair);
+    for (uint16_t i = 0; i < 40; i++) {
+        size_t len = seal_of(from, datagram, 22, (uint16_t)(2 * i + 5), finished, sizeof finished);
+
+        flights = pair_stats(&pair, SERVER).flights_sent;
+        /* What is in the datagram with it is taken. */
+        len += seal_of(from, datagram + len, 23, (uint16_t)(2 * i + 6), (const uint8_t *)"x", 1);
+        link_inject(&pair.end[from].link, vclock_now() + 10 * MS, datagram, len);
+        pair_run(&pair, SECOND);
+        assert_state(&pair, !from, SLUICE_STATE_CONNECTED);
+        assert_int_equal(pair_count(&pair, !from, SLUICE_KIND_DATA), i + 1);
+        assert_int_equal(pair_stats(&pair, SERVER).flights_sent, flights + (from == CLIENT));
+    }
+    assert_status(pair_send_data(&pair, !from, "y", 1), SLUICE_OK);
+    pair_run(&pair, SECOND);
+    assert_int_equal(pair_count(&pair, from, SLUICE_KIND_DATA), 1);
+    pair_close(&pair);
+}
+
+static void test_a_finished_again_and_again(void **state)
+{
+    (void)state;
+    repeat_finished(CLIENT);
+    repeat_finished(SERVER);
+}
+
+/* The forged twin: nobody with the keys has asked, and nothing is answered. */
+static void test_a_forged_finished_again_and_again(void **state)
+{
+    const uint8_t finished[24] = {20, 0, 0, 12, 0, 4, 0, 0, 0, 0, 0, 12};
+    uint8_t record[96];
+    uint64_t flights;
+    Pair pair;
+
+    (void)state;
+    open_watched(&pair);
+    flights = pair_stats(&pair, SERVER).flights_sent;
+    for (uint16_t i = 0; i < 80; i++) {
+        int from = i % 2;
+        size_t len = seal_of(from, record, 22, (uint16_t)(i + 5), finished, sizeof finished);
+
+        record[len - 1] ^= 1;
+        link_inject(&pair.end[from].link, vclock_now() + 10 * MS, record, len);
+        pair_run(&pair, SECOND);
+    }
+    assert_int_equal(pair_stats(&pair, SERVER).flights_sent, flights);
+    assert_true(pair_both_connected(&pair));
+    assert_talks(&pair);
+    pair_close(&pair);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -305,6 +377,8 @@ int main(void)
         cmocka_unit_test(test_each_fatal_alert_ends_it_with_its_number),
         cmocka_unit_test(test_a_forged_alert_does_nothing),
         cmocka_unit_test(test_data_of_a_broken_attempt_is_nobodys),
+        cmocka_unit_test(test_a_finished_again_and_again),
+        cmocka_unit_test(test_a_forged_finished_again_and_again),
     };
 
     alloc_init();
