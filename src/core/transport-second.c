@@ -217,7 +217,9 @@ void sl_second_verify(SluiceTransport *self, SluiceTime now)
     enter(self, now, SL_SECOND_CANDIDATE, overlap(self) / 2);
     second->live_heard_at = SLUICE_TIME_NEVER;
     second->last_flight_at = 0;
-    if (sl_dtls_role(association) == SLUICE_ROLE_CLIENT || !sl_transport_is_verified(self))
+    /* Of what has waited for the fingerprint a message is a sign, too, and the peer may hear nothing else by now. */
+    if (sl_dtls_role(association) == SLUICE_ROLE_CLIENT || !sl_transport_is_verified(self) ||
+        sl_dtls_messages(association) > 0)
         sl_second_promote(self, now);
 }
 
