@@ -232,6 +232,10 @@ def need(*programs):
         sys.exit(0)
 
 
+class Skipped(Exception):
+    """What a case needs is not there; its text says what."""
+
+
 def run(cases):
     """Runs (name, function taking a folder) one after the other and prints TAP."""
     failed = 0
@@ -241,6 +245,8 @@ def run(cases):
             try:
                 function(folder)
                 print("ok %d - %s" % (number, name), flush=True)
+            except Skipped as why:
+                print("ok %d - %s # SKIP %s" % (number, name, why), flush=True)
             except Exception as error:  # a broken test is a failed one too
                 failed += 1
                 text = str(error) if isinstance(error, Failure) else traceback.format_exc()

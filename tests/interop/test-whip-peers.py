@@ -9,12 +9,13 @@ import http.server
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import threading
 import urllib.request
 
-from harness import LIMIT, PROFILES, Probe, Process, check, check_equal, need, note, run
+from harness import LIMIT, PROFILES, Probe, Process, Skipped, check, check_equal, need, note, run
 
 ADDRESS = "10.43.0.1"
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -98,6 +99,8 @@ class Bridge(http.server.BaseHTTPRequestHandler):
 
 def janus(role, profile):
     def case(folder):
+        if shutil.which("janus") is None:
+            raise Skipped("not installed: janus")
         with Janus(folder, 8088) as server:
             server.wait_for_http()
             bridge = http.server.ThreadingHTTPServer((ADDRESS, 0), type("Before", (Bridge,), {"janus": server.url}))
@@ -186,7 +189,7 @@ def enter_namespace():
 
 
 if __name__ == "__main__":
-    need("janus", "ip", "unshare")
+    need("ip", "unshare")
     if "PEERS_NAMESPACE" not in os.environ:
         enter_namespace()
     cases = [("Janus echotest, we are %s, %s" % (role, profile), janus(role, profile))
