@@ -39,6 +39,7 @@ static int accept_any(X509_STORE_CTX *store, void *context)
 }
 
 void (*foreign_openssl_prepare)(SSL_CTX *ctx);
+void (*foreign_openssl_prepare_session)(SSL *ssl);
 void (*foreign_prepare)(SluiceConfig *config);
 
 static SSL_CTX *make_ctx(const char *groups, uint64_t options)
@@ -83,6 +84,8 @@ static void *open_openssl(Foreign *foreign, SluiceRole ours, const char *groups,
         SSL_set_accept_state(self->ssl);
     else
         SSL_set_connect_state(self->ssl);
+    if (foreign_openssl_prepare_session)
+        foreign_openssl_prepare_session(self->ssl);
     return self;
 }
 

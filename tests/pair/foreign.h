@@ -29,6 +29,8 @@ extern const ForeignLibrary foreign_openssl, foreign_sluice;
 
 /* Changes the context of each peer that is OpenSSL, before it has a certificate; NULL: as it is. */
 extern void (*foreign_openssl_prepare)(SSL_CTX *ctx);
+/* The same of its session, before its first flight. */
+extern void (*foreign_openssl_prepare_session)(SSL *ssl);
 /* The same of the transport's config. */
 extern void (*foreign_prepare)(SluiceConfig *config);
 

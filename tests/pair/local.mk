@@ -69,6 +69,7 @@ pair_tests += \
 	tests/pair/test-short-records \
 	tests/pair/test-ssrc \
 	tests/pair/test-stats \
+	tests/pair/test-stolen-certificate \
 	tests/pair/test-strays \
 	tests/pair/test-threads \
 	tests/pair/test-threads-configs \
@@ -77,7 +78,8 @@ pair_tests += \
 	tests/pair/test-told-flights \
 	tests/pair/test-two-cookies \
 	tests/pair/test-unverified-inbox \
-	tests/pair/test-wall-clock
+	tests/pair/test-wall-clock \
+	tests/pair/test-weak-peers
 if HAVE_GNUTLS
 pair_tests += tests/pair/test-foreign-mki
 endif
