@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 /* Holds: whichever allocation of ours or OpenSSL's fails, nothing crashes, nothing leaks, and what
- * cannot go on says so (RES-06). Each run fails one more allocation than the last; the first run in
+ * cannot go on says so (RES-06); and who is not the peer is not taken for it because there was no memory to look. Each run fails one more allocation than the last; the first run in
  * which none is left ends the loop. */
 
 #include "restarts.h"
@@ -15,12 +15,14 @@
 #include <stdlib.h>
 
 /* Every n-th allocation only, for slow machines and valgrind: SLUICE_TEST_OOM_STEP. */
+static int leave_none_out;
+
 static uint64_t step_after(uint64_t n)
 {
     const char *text = getenv("SLUICE_TEST_OOM_STEP");
     uint64_t step = text ? strtoull(text, NULL, 10) : 0;
 
-    return step ? step : n < 200 ? 1 : 7;
+    return step ? step : n < 200 || leave_none_out ? 1 : 7;
 }
 
 static AllocCount in_use(void)
@@ -228,6 +230,94 @@ static void restart_announced(void) { restart_one(1); }
 
 static void restart_by_itself(void) { restart_one(0); }
 
+/* Nobody who is not the peer is taken for it: not a key, not a message. */
+static void assert_unverified(Pair *pair, int end)
+{
+    SluiceTransport *transport = pair->end[end].transport;
+    SluiceSrtpKeys keys;
+    uint8_t exported[16];
+
+    assert_true(pair_state(pair, end) != SLUICE_STATE_CONNECTED);
+    assert_true(sluice_transport_export(transport, "EXPORTER-x", NULL, 0, exported, 16) !=
+                SLUICE_OK);
+    assert_true(sluice_transport_get_srtp_keys(transport, &keys) != SLUICE_OK);
+    assert_true(pair_send_data(pair, end, "data", 4) != SLUICE_OK);
+    assert_true(pair_send_media(pair, end, SLUICE_KIND_RTP, 1, 1, 1, 100) != SLUICE_OK);
+    assert_int_equal(pair->end[end].n_messages, 0);
+}
+
+/* @victim knows another fingerprint than that of its peer, from the start or when the handshake is over. Memory runs out from
+ * when the peer's certificate is on its way to it, or when the fingerprint is told; on this path of 10 ms the client has it
+ * after 20 ms and the server after 30. */
+static void meet_the_wrong_peer(int victim, int late)
+{
+    const LinkSettings settings = {.delay = 10 * MS};
+    Pair pair;
+    SluiceTransport *transport;
+
+    pair_open(&pair, configs[0], configs[1], &settings, 1);
+    transport = pair.end[victim].transport;
+    pair_know(&pair, !victim);
+    if (!late)
+        assert_status(sluice_transport_set_remote_fingerprints(transport, vclock_now(),
+                                                               &fingerprints[victim], 1),
+                      SLUICE_OK);
+    for (int end = 0; end < 2; end++) {
+        sluice_transport_set_path_validated(pair.end[end].transport, vclock_now(), 1);
+        pair_start(&pair, end, end == CLIENT ? SLUICE_ROLE_CLIENT : SLUICE_ROLE_SERVER);
+    }
+    pair_run(&pair, late ? 100 * MS : victim == CLIENT ? 15 * MS : 25 * MS);
+    if (late) { /* the peer is connected, and talks */
+        assert_state(&pair, !victim, SLUICE_STATE_CONNECTED);
+        assert_state(&pair, victim, SLUICE_STATE_UNVERIFIED);
+        assert_status(pair_send_data(&pair, !victim, "data", 4), SLUICE_OK);
+        assert_status(pair_send_media(&pair, !victim, SLUICE_KIND_RTP, 2, 1, 1, 100), SLUICE_OK);
+        pair_run(&pair, 50 * MS);
+    }
+    begin_failing();
+    if (late)
+        (void)sluice_transport_set_remote_fingerprints(transport, vclock_now(),
+                                                       &fingerprints[victim], 1);
+    pair_drain(&pair, victim);
+    pair_run(&pair, 30 * MS);
+    assert_unverified(&pair, victim);
+    pair_close(&pair);
+}
+
+static void wrong_server(void) { meet_the_wrong_peer(CLIENT, 0); }
+static void wrong_client(void) { meet_the_wrong_peer(SERVER, 0); }
+static void wrong_server_late(void) { meet_the_wrong_peer(CLIENT, 1); }
+static void wrong_client_late(void) { meet_the_wrong_peer(SERVER, 1); }
+
+/* Somebody else comes in the place of the client of a call that runs, which goes on without him. */
+static void wrong_newcomer(void)
+{
+    const LinkSettings settings = {.delay = 10 * MS};
+    PairEnd *newcomer;
+    Pair pair;
+
+    pair_open(&pair, configs[0], configs[1], &settings, 1);
+    connect_within(&pair, SECOND);
+    newcomer = &pair.end[CLIENT];
+    sluice_transport_free(newcomer->transport);
+    newcomer->transport = sluice_transport_new(configs[SERVER]); /* SERVER's certificate */
+    assert_non_null(newcomer->transport);
+    sluice_transport_set_path_validated(newcomer->transport, vclock_now(), 1);
+    (void)pair_know(&pair, CLIENT);
+    (void)pair_start(&pair, CLIENT, SLUICE_ROLE_CLIENT);
+    pair_run(&pair, 45 * MS); /* with the cookie: his certificate is on its way */
+    assert_int_equal(pair_stats(&pair, SERVER).hellos_beside, 2);
+    begin_failing();
+    for (int i = 0; i < 3; i++) {
+        pair_run(&pair, 10 * MS);
+        (void)pair_send_media(&pair, CLIENT, SLUICE_KIND_RTP, 1, (uint16_t)i, 1, 100);
+        (void)pair_send_data(&pair, CLIENT, "data", 4);
+    }
+    assert_int_equal(pair_stats(&pair, SERVER).generation, 1);
+    assert_int_equal(pair.end[SERVER].n_messages, 0);
+    pair_close(&pair);
+}
+
 static int make_configs(void **state)
 {
     (void)state;
@@ -274,6 +364,18 @@ static void test_restart_with_no_memory_from_there_on(void **state)
 {
     (void)state;
     fail_each(restart_announced, 1);
+}
+
+static void test_wrong_peer(void **state)
+{
+    static void (*const bodies[])(void) = {wrong_server, wrong_client, wrong_server_late,
+                                           wrong_client_late, wrong_newcomer};
+
+    (void)state;
+    leave_none_out = 1;
+    for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++)
+        fail_each(bodies[i], 0);
+    leave_none_out = 0;
 }
 
 /* A certificate and its config, made and used once. */
@@ -332,6 +434,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_restart, make_configs, free_configs),
         cmocka_unit_test_setup_teardown(test_restart_with_no_memory_from_there_on, make_configs,
                                         free_configs),
+        cmocka_unit_test_setup_teardown(test_wrong_peer, make_configs, free_configs),
         cmocka_unit_test(test_config_alone),
         cmocka_unit_test(test_config),
         cmocka_unit_test(test_config_with_no_memory_from_there_on),
