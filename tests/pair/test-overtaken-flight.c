@@ -3,7 +3,7 @@
 /* Holds: a server's last flight, what it sends right behind and its close_notify belong together
  * in this order, however they arrive, and however long they wait in the output. */
 
-#include "common.h"
+#include "forged.h"
 
 #define BUNDLE_MAX 1024
 
@@ -140,6 +140,42 @@ static void test_forged_bundle(void **state)
     pair_close(&pair);
 }
 
+/* The Finished overtakes the ChangeCipherSpec, and forged records fill the places in which it waits: it is the last to go,
+ * for it alone costs a timer. */
+static void test_finished_keeps_its_place(void **state)
+{
+    enum { CHANGE_CIPHER_SPEC_LEN = 14, PLACES = 4 };
+    static const Forged kinds[] = {EPOCH_1_DATA, EPOCH_1_ALERT};
+
+    (void)state;
+    for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
+        Bundle bundle = {.from = 2, .to = 2};
+        SluiceTime now;
+        Link *link;
+        Pair pair;
+
+        open_default(&pair);
+        link = &pair.end[SERVER].link;
+        link->filter = keep;
+        link->filter_context = &bundle;
+        pair_start_both(&pair);
+        while (pair_state(&pair, SERVER) != SLUICE_STATE_CONNECTED)
+            assert_true(pair_step(&pair, pair.begun + SECOND));
+        now = vclock_now();
+        assert_true(bundle.len > CHANGE_CIPHER_SPEC_LEN);
+        assert_int_equal(bundle.bytes[CHANGE_CIPHER_SPEC_LEN], 22);
+        link_inject(link, now + MS, bundle.bytes + CHANGE_CIPHER_SPEC_LEN,
+                    bundle.len - CHANGE_CIPHER_SPEC_LEN);
+        for (uint64_t i = 0; i < PLACES; i++)
+            inject_forged(&pair, CLIENT, kinds[k], 5 + i, now + 2 * MS);
+        link_inject(link, now + 3 * MS, bundle.bytes, CHANGE_CIPHER_SPEC_LEN);
+        assert_true(pair_run_until(&pair, pair_both_connected, now + 4 * MS));
+        assert_int_equal(pair_stats(&pair, CLIENT).retransmissions, 0);
+        assert_int_equal(pair_stats(&pair, CLIENT).dropped_inbox_full, 1);
+        pair_close(&pair);
+    }
+}
+
 /* Bug: on a path without loss four of twenty accepted messages vanished. Mechanism: the server's
  * network says EAGAIN, its last flight and the messages wait in the output. The client repeats
  * flight 5, so flight 6 is made anew: the unsent copy was taken out of its place and the new one
@@ -181,6 +217,7 @@ int main(void)
         cmocka_unit_test(test_all_in_one_datagram),
         cmocka_unit_test(test_nothing_from_an_unverified_peer),
         cmocka_unit_test(test_forged_bundle),
+        cmocka_unit_test(test_finished_keeps_its_place),
         cmocka_unit_test(test_flight_made_again_goes_before_data),
     };
 
