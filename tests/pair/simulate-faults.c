@@ -16,6 +16,17 @@ static const char *const names[FAULT_KINDS] = {
     [FAULT_BLOCK] = "blocked",  [FAULT_NO_MEMORY] = "no memory", [FAULT_CALLS] = "odd calls",
 };
 
+/* Of each end, without and with a cookie. */
+static Stolen stolen[2][2];
+
+void faults_steal(void)
+{
+    for (int cookie = 0; cookie < 2; cookie++)
+        steal_handshake(stolen[cookie], cookie);
+}
+
+void faults_forget(void) { (void)free_certificates(NULL); }
+
 /* Half of the acts come thick, as a storm does, half of them over the call. */
 static void draw_next(Faults *self)
 {
@@ -42,6 +53,10 @@ void faults_init(Faults *self, Pair *pair, unsigned kinds, uint64_t seed, Trace 
         self->kinds |= 1u << rng_below(&self->rng, FAULT_KINDS);
     if (rng_chance(&self->rng, 0.1))
         self->kinds = (1u << FAULT_KINDS) - 1;
+    rng_init(&self->thief, seed ^ UINT64_C(0x7468696566));
+    self->steals = rng_chance(&self->thief, 0.2);
+    if (self->steals)
+        self->kinds |= 1u << FAULT_FORGED;
     self->kinds &= kinds;
     for (int end = 0; end < 2; end++)
         if (rng_chance(&self->rng, 0.2))
@@ -81,15 +96,34 @@ static void inject(Faults *self, int victim, const uint8_t *data, size_t len)
                  len);
 }
 
+/* One message, or all that an end sent. What it breaks is an attempt, and another has to follow. */
+static void send_stolen(Faults *self, int victim, SluiceRole role)
+{
+    int cookie = (int)rng_below(&self->thief, 2), all = rng_chance(&self->thief, 0.2);
+    const Stolen *from = &stolen[cookie][role == SLUICE_ROLE_CLIENT ? SERVER : CLIENT];
+    size_t first = all ? 0 : (size_t)rng_below(&self->thief, from->n);
+
+    trace_add(self->trace, "    %s of another handshake", all ? "all" : "a message");
+    for (size_t i = first; i < from->n && (all || i == first); i++)
+        inject(self, victim, from->bytes[i], from->len[i]);
+}
+
 static void forge_one(Faults *self, int victim)
 {
     static const uint64_t numbers[] = {
         0, 1, 3, 6, 46, 106, UINT64_C(1) << 39, (UINT64_C(1) << 48) - 1};
     uint8_t bytes[FORGED_MAX];
     SluiceRole role = pair_stats(self->pair, victim).dtls_role;
-    Forged kind = (Forged)rng_below(&self->rng, FORGED_KINDS);
-    size_t len = forge(kind, role == SLUICE_ROLE_CLIENT ? role : SLUICE_ROLE_SERVER,
-                       numbers[rng_below(&self->rng, sizeof numbers / sizeof *numbers)], bytes);
+    Forged kind;
+    size_t len;
+
+    if (self->steals && rng_chance(&self->thief, 0.5)) {
+        send_stolen(self, victim, role);
+        return;
+    }
+    kind = (Forged)rng_below(&self->rng, FORGED_KINDS);
+    len = forge(kind, role == SLUICE_ROLE_CLIENT ? role : SLUICE_ROLE_SERVER,
+                numbers[rng_below(&self->rng, sizeof numbers / sizeof *numbers)], bytes);
 
     trace_add(self->trace, "    %s", forged_name(kind));
     inject(self, victim, bytes, len);

@@ -3,7 +3,7 @@
 #define SIMULATE_FAULTS_H
 
 /* What befalls a call beside the faults of its link, drawn from the call's seed: somebody who forges datagrams from
- * the peer's address, one who has seen all that was sent and sends it again, as it was or with a bit flipped; a path that
+ * the peer's address, at times of whole messages that nothing tells from the peer's own; one who has seen all that was sent and sends it again, as it was or with a bit flipped; a path that
  * goes away; a wall clock that is set; a process that stops for a minute; a network that refuses to send; memory that runs
  * out; an application that calls what it should not. */
 
@@ -34,6 +34,8 @@ typedef struct {
     unsigned left;      /* acts to come */
     SluiceTime next;    /* the next act, or NEVER */
     SluiceTime stopped; /* by FAULT_STOP, in all */
+    int steals;         /* some of what is forged is whole messages of another handshake */
+    Rng thief;
     int vanished, out_of_memory;
     int touched[2]; /* somebody else's DTLS has reached that end */
     int blocked[2];
@@ -44,6 +46,10 @@ typedef struct {
     Trace *trace;
     const char *wrong; /* a call that was answered as it must not be */
 } Faults;
+
+/* Once in a process, before the first call and after the last one: the messages of a handshake of others. */
+void faults_steal(void);
+void faults_forget(void);
 
 /* @kinds: those that may be drawn; 0: none. */
 void faults_init(Faults *self, Pair *pair, unsigned kinds, uint64_t seed, Trace *trace);

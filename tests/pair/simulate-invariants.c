@@ -65,18 +65,31 @@ static void compare_keys(World *self, int end, const Keys *keys)
             }
 }
 
-/* 1 if the peer has proved to be @identity. */
-static int peer_is(World *self, int end, int identity)
+/* Who the peer has proved to be: a bit; 0: somebody that nobody knows, or it cannot be had. */
+static unsigned peer_of(World *self, int end, int *known)
 {
     SluiceFingerprint fingerprint;
     const uint8_t *der;
     size_t len;
 
-    return identity != NOBODY &&
-           sluice_transport_get_remote_certificate(transport_of(self, end), &der, &len) ==
-               SLUICE_OK &&
-           sluice_fingerprint_of_der(SLUICE_HASH_SHA256, der, len, &fingerprint) == SLUICE_OK &&
-           memcmp(fingerprint.bytes, self->cast->fingerprints[identity].bytes, 32) == 0;
+    *known =
+        sluice_transport_get_remote_certificate(transport_of(self, end), &der, &len) == SLUICE_OK &&
+        sluice_fingerprint_of_der(SLUICE_HASH_SHA256, der, len, &fingerprint) == SLUICE_OK;
+    for (int i = 0; *known && i < IDENTITIES; i++)
+        if (memcmp(fingerprint.bytes, self->cast->fingerprints[i].bytes, 32) == 0)
+            return 1u << i;
+    return 0;
+}
+
+/* Without memory it is not known what a call has done that failed; but nobody is taken who was never named. */
+static void check_peer(World *self, int end, const Life *life)
+{
+    int expected = life->announced ? life->told_next : life->told, known;
+    unsigned peer = peer_of(self, end, &known);
+
+    if (self->faults.out_of_memory ? known && !(peer & life->ever_told)
+                                   : expected == NOBODY || peer != 1u << expected)
+        world_wrong(self, "end %d has verified a peer that it was not told of", end);
 }
 
 /* New keys are in force: of whom? */
@@ -84,7 +97,6 @@ static void adopt(World *self, int end, Life *life)
 {
     uint32_t generation = life->stats.generation;
     Keys *keys = &life->keys[generation < GENERATIONS_MAX ? generation : 0];
-    int expected = life->announced ? life->told_next : life->told;
 
     if (generation != life->generation + 1)
         world_wrong(self, "end %d went from generation %u to %u", end, (unsigned)life->generation,
@@ -93,18 +105,15 @@ static void adopt(World *self, int end, Life *life)
               sluice_role_name(life->stats.dtls_role));
     life->generation = generation;
     self->result->associations++;
-    if (self->faults.out_of_memory) {
-        (void)(generation < GENERATIONS_MAX && read_keys(self, end, keys));
-        return;
-    }
     if (life->stats.dtls_state == SLUICE_STATE_CONNECTED && generation < GENERATIONS_MAX) {
         if (read_keys(self, end, keys))
             compare_keys(self, end, keys);
-        else
+        else if (!self->faults.out_of_memory)
             world_wrong(self, "end %d is connected without keys", end);
     }
-    if (!peer_is(self, end, expected))
-        world_wrong(self, "end %d has verified a peer that it was not told of", end);
+    check_peer(self, end, life);
+    if (self->faults.out_of_memory)
+        return;
     if (life->announced)
         life->told = life->told_next;
     life->announced = 0;
@@ -178,6 +187,32 @@ static int may_fail_established(World *self, int end, const SluiceEnd *why)
            self->wire.tampered;
 }
 
+/* Memory may end anything; but no deadline, and nobody who cannot prove it, ends what is established. */
+static int may_end_without_memory(const Life *life, const SluiceEnd *why)
+{
+    switch (why->reason) {
+    case SLUICE_END_LOCAL_CLOSE:
+        return life->closed;
+    case SLUICE_END_DEADLINE:
+    case SLUICE_END_UNVERIFIED_DEADLINE:
+    case SLUICE_END_ROLE_CONFLICT:
+    case SLUICE_END_FINGERPRINT_MISMATCH:
+    case SLUICE_END_NO_SRTP_PROFILE:
+    case SLUICE_END_WEAK_HANDSHAKE:
+        return why->phase < SLUICE_STATE_CONNECTED;
+    case SLUICE_END_ALERT_RECEIVED:
+        return why->phase < SLUICE_STATE_CONNECTED || why->alert_received;
+    case SLUICE_END_CLOSE_NOTIFY:
+    case SLUICE_END_ALERT_SENT:
+    case SLUICE_END_PROTOCOL:
+    case SLUICE_END_NO_MEMORY:
+    case SLUICE_END_TRUNCATED:
+    case SLUICE_END_CERTIFICATE:
+    default:
+        return 1;
+    }
+}
+
 static void judge_end(World *self, int end, Life *life)
 {
     SluiceEnd why = pair_end(&self->pair, end);
@@ -186,8 +221,8 @@ static void judge_end(World *self, int end, Life *life)
     trace_add(self->trace, "end %d: %s: %s", end, sluice_state_name(life->stats.dtls_state),
               sluice_end_reason_name(why.reason));
     if (self->faults.out_of_memory)
-        return;
-    if (why.reason == SLUICE_END_LOCAL_CLOSE || life->closed)
+        fine = may_end_without_memory(life, &why);
+    else if (why.reason == SLUICE_END_LOCAL_CLOSE || life->closed)
         fine = life->closed && why.reason == SLUICE_END_LOCAL_CLOSE;
     else if (why.phase >= SLUICE_STATE_CONNECTED)
         fine = may_fail_established(self, end, &why);

@@ -83,6 +83,7 @@ void peer_knows(World *self, int end, int identity)
     SluiceStatus status = sluice_transport_set_remote_fingerprints(
         transport_of(self, end), vclock_now(), &self->cast->fingerprints[identity], 1);
 
+    life->ever_told |= 1u << identity;
     trace_add(self->trace, "end %d is told that the peer is %d", end, identity);
     if (*known == NOBODY && status == SLUICE_OK)
         *known = identity;
@@ -104,6 +105,8 @@ void peer_announces(World *self, int end, SluiceRole role, int identity)
 
     trace_add(self->trace, "end %d: restart as %s, peer %d: %s", end, sluice_role_name(role),
               identity, sluice_status_text(status));
+    if (identity != NOBODY)
+        life->ever_told |= 1u << identity;
     api_expects(self, status,
                 life_has_ended(life)                                ? SLUICE_ENDED
                 : life->state == SLUICE_STATE_NEW || life->given_up ? SLUICE_INVALID_STATE

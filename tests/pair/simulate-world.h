@@ -88,9 +88,10 @@ typedef struct {
     SluiceState state; /* as it was after the last step, like the next two */
     uint32_t generation;
     SluiceStats stats;
-    SluiceTime limit; /* of the state, connecting or unverified */
-    int told;         /* the identity that the peer must have; NOBODY: not said */
-    int announced;    /* a restart runs that was announced, with these */
+    SluiceTime limit;   /* of the state, connecting or unverified */
+    int told;           /* the identity that the peer must have; NOBODY: not said */
+    unsigned ever_told; /* a bit for each that was named, whatever the call said */
+    int announced;      /* a restart runs that was announced, with these */
     int told_next;
     SluiceRole announced_role;
     SluiceTime

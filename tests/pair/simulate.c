@@ -8,6 +8,7 @@
 #include "alloc.h"
 #include "../fuzz/fixed-random.h"
 #include "heap.h"
+#include "simulate-faults.h"
 
 #include <openssl/crypto.h>
 
@@ -375,6 +376,7 @@ int main(int argc, char **argv)
     configs[0] = sluice_config_new(NULL);
     configs[1] = sluice_config_new(NULL);
     cast = options.world ? cast_new() : NULL;
+    faults_steal();
     name_calls();
     ready = configs[0] && configs[1] && (cast || !options.world) && warm_up(configs, cast);
     if (ready) {
@@ -385,6 +387,7 @@ int main(int argc, char **argv)
     sluice_config_unref(configs[0]);
     sluice_config_unref(configs[1]);
     cast_free(cast);
+    faults_forget();
     test_free(totals.connect);
     return ready && !totals.stuck && !totals.wrong && totals.leaked == 0 ? 0 : 1;
 }
