@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-EXTRA_DIST += docs/compatibility.md docs/coverage.md docs/forged-datagrams.md docs/fuzzing.md docs/interop.md docs/memory-bio-guide.md docs/performance.md \
+EXTRA_DIST += docs/compatibility.md docs/coverage.md docs/forged-datagrams.md docs/fuzzing.md docs/interop.md docs/known-bugs.md docs/memory-bio-guide.md docs/performance.md \
 	docs/reliability.md docs/rfc-coverage.md docs/rules.md docs/simulation.md \
 	docs/threads.md docs/whip-echo.png
 

@@ -5,7 +5,7 @@
 #   - each link leads to a file; what its text names, in backquotes, is in that file: `name()` is a function that is defined
 #     there, `name` a word of it;
 #   - every other `name()` is a function of our headers, or of OpenSSL's, libuv's or POSIX's that our code calls.
-# docs/reliability.md names tests by such links and functions likewise, and each of its cases has one test at least.
+# docs/reliability.md and docs/known-bugs.md name tests by such links and functions likewise, and each case has one test at least.
 . "$abs_top_srcdir/tests/support/tap.sh"
 cd "$abs_top_srcdir" || exit 1
 guide=${1:-docs/memory-bio-guide.md}
@@ -112,4 +112,14 @@ check "$guide names tests by links" test "$(links | grep -c '`')" -gt 150
 nothing "each test that it names is there" wrong_links
 nothing "each other function that it names exists" unknown_functions
 nothing "each case has a test" cases_without_test
+
+rows_without_test() {
+    grep -E '^\| [0-9]+ ' "$guide" | grep -vF '](../tests/'
+}
+
+guide=docs/known-bugs.md
+check "$guide names tests by links" test "$(links | grep -c '`')" -gt 80
+nothing "each test that it names is there" wrong_links
+nothing "each other function that it names exists" unknown_functions
+nothing "each bug has a test" rows_without_test
 tap_done
