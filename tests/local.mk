@@ -43,6 +43,7 @@ house_tests = \
 	tests/docs-excerpts.sh \
 	tests/headers.sh \
 	tests/house-rules.sh \
+	tests/null-arguments.sh \
 	tests/pkgconfig.sh \
 	tests/readme-example.sh \
 	tests/symbols.sh
