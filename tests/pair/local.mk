@@ -79,7 +79,8 @@ pair_tests += \
 	tests/pair/test-two-cookies \
 	tests/pair/test-unverified-inbox \
 	tests/pair/test-wall-clock \
-	tests/pair/test-weak-peers
+	tests/pair/test-weak-peers \
+	tests/pair/test-wiped-keys
 if HAVE_GNUTLS
 pair_tests += tests/pair/test-foreign-mki
 endif

@@ -37,6 +37,53 @@ static int refuses(void)
     return 1;
 }
 
+/* -- what should be gone -------------------------------------------------------------------------------------- */
+
+#define WATCHED_MAX 8
+#define SECRET_MAX 128
+
+static struct {
+    uint8_t bytes[SECRET_MAX];
+    size_t len;
+} watched[WATCHED_MAX];
+static size_t n_watched;
+static uint64_t seen;
+
+void alloc_watch(const void *secret, size_t len)
+{
+    if (n_watched == WATCHED_MAX || len < 8 || len > SECRET_MAX) {
+        fputs("alloc_watch: too much, or too little\n", stderr);
+        abort();
+    }
+    memcpy(watched[n_watched].bytes, secret, len);
+    watched[n_watched++].len = len;
+}
+
+void alloc_watch_none(void)
+{
+    n_watched = 0;
+    seen = 0;
+}
+
+uint64_t alloc_seen(void) { return seen; }
+
+static int contains(const uint8_t *block, size_t size, const uint8_t *bytes, size_t len)
+{
+    for (size_t i = 0; i + len <= size; i++)
+        if (block[i] == bytes[0] && memcmp(block + i, bytes, len) == 0)
+            return 1;
+    return 0;
+}
+
+static void look_at(const void *block)
+{
+    for (size_t i = 0; block && i < n_watched; i++)
+        seen += contains(block, malloc_usable_size((void *)(uintptr_t)block), watched[i].bytes,
+                         watched[i].len) != 0;
+}
+
+/* -- calls ---------------------------------------------------------------------------------------------------- */
+
 static int64_t size_of(void *pointer) { return pointer ? (int64_t)malloc_usable_size(pointer) : 0; }
 
 static void *allocate(size_t size, _Atomic uint64_t *calls, _Atomic int64_t *bytes)
@@ -59,6 +106,7 @@ static void *reallocate(void *pointer, size_t size, _Atomic uint64_t *calls, _At
     ++*calls;
     if (refuses())
         return NULL;
+    look_at(pointer);
     result = __real_realloc(pointer, size);
     if (result || size == 0)
         *bytes += size_of(result) - before;
@@ -67,6 +115,7 @@ static void *reallocate(void *pointer, size_t size, _Atomic uint64_t *calls, _At
 
 static void release(void *pointer, _Atomic int64_t *bytes)
 {
+    look_at(pointer);
     *bytes -= size_of(pointer);
     __real_free(pointer);
 }

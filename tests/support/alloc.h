@@ -30,6 +30,14 @@ void alloc_fail_at(uint64_t n, int forever);
 /* 1 if an allocation has failed since alloc_fail_at(). */
 int alloc_has_failed(void);
 
+/* From now on each block of the library or OpenSSL that is given back is searched for this, until alloc_watch_none(). Some eight
+ * of them; none of fewer than eight bytes. Not under valgrind, which minds that such a block is read whole. */
+void alloc_watch(const void *secret, size_t len);
+void alloc_watch_none(void);
+
+/* How often one was in it. */
+uint64_t alloc_seen(void);
+
 /* For the test's own machinery: neither counted nor failing; never NULL. */
 void *test_malloc(size_t size);
 void *test_realloc(void *pointer, size_t size);
