@@ -178,6 +178,45 @@ static void test_unknown_peer_is_announced(void **state)
     }
 }
 
+/* The forged twin: who was there first was somebody else. What he has said is nobody's, and is not told as the words of the
+ * peer that was announced and comes. */
+static void test_words_of_an_unknown_peer_go(void **state)
+{
+    SluiceTransport **client, **server;
+    SluiceConfig *strange = new_config(SERVER);
+    Pair pair;
+
+    (void)state;
+    open_unstarted(&pair);
+    client = &pair.end[CLIENT].transport;
+    server = &pair.end[SERVER].transport;
+    sluice_transport_free(*server);
+    *server = sluice_transport_new(pair.end[SERVER].config); /* does not know its peer */
+    sluice_transport_free(*client);
+    *client = sluice_transport_new(strange); /* another certificate than CLIENT's */
+    sluice_config_unref(strange);
+    for (int end = 0; end < 2; end++)
+        sluice_transport_set_path_validated(pair.end[end].transport, vclock_now(), 1);
+    assert_status(pair_know(&pair, CLIENT), SLUICE_OK);
+    pair_start(&pair, SERVER, SLUICE_ROLE_SERVER);
+    pair_start(&pair, CLIENT, SLUICE_ROLE_CLIENT);
+    pair_run(&pair, 100 * MS);
+    assert_state(&pair, CLIENT, SLUICE_STATE_CONNECTED);
+    assert_state(&pair, SERVER, SLUICE_STATE_UNVERIFIED);
+    assert_status(pair_send_data(&pair, CLIENT, "strange", 7), SLUICE_OK);
+    assert_status(pair_send_media(&pair, CLIENT, SLUICE_KIND_RTP, 7, 1, 1, 20), SLUICE_OK);
+    pair_run(&pair, 100 * MS);
+    pair_reboot(&pair, CLIENT); /* of CLIENT's config */
+    assert_status(restart(&pair, SERVER, SLUICE_ROLE_SERVER, 1), SLUICE_OK);
+    pair_start(&pair, CLIENT, SLUICE_ROLE_CLIENT);
+    assert_true(pair_run_until(&pair, pair_both_connected, vclock_now() + 2 * SECOND));
+    pair_run(&pair, SECOND);
+    assert_int_equal(pair.end[SERVER].n_messages, 0);
+    assert_talks(&pair);
+    assert_never_failed(&pair);
+    pair_close(&pair);
+}
+
 /* Announced without it, while nobody knows the live one's peer either; then the role is named, or was, and the fingerprint.
  *
  * Bug: that fingerprint was swallowed, OK, and 30 s later the transport failed with unverified-deadline. Mechanism: the new
@@ -370,6 +409,7 @@ int main(void)
         cmocka_unit_test(test_before_there_is_a_role),
         cmocka_unit_test(test_unknown_peer_comes_back),
         cmocka_unit_test(test_unknown_peer_is_announced),
+        cmocka_unit_test(test_words_of_an_unknown_peer_go),
         cmocka_unit_test(test_unknown_peer_is_announced_without_it),
         cmocka_unit_test(test_fingerprint_behind_the_deadline),
         cmocka_unit_test(test_announced_again_with_a_fingerprint),
