@@ -337,7 +337,7 @@ SLUICE_API SluiceTime sluice_stream_next_timeout(const SluiceStream *self);
  *
  * Ends the stream if a deadline has passed.
  *
- * Returns: %SLUICE_OK or %SLUICE_ENDED
+ * Returns: %SLUICE_OK; %SLUICE_ENDED; %SLUICE_INVALID_ARGUMENT, also for %SLUICE_TIME_NEVER, which is no time
  */
 SLUICE_API SluiceStatus sluice_stream_handle_timeout(SluiceStream *self, SluiceTime now);
 

@@ -355,7 +355,7 @@ SLUICE_API SluiceTime sluice_transport_next_timeout(const SluiceTransport *self)
  *
  * Sends a flight again, or gives up at a deadline. Give waiting datagrams first.
  *
- * Returns: %SLUICE_OK, or %SLUICE_ENDED
+ * Returns: %SLUICE_OK; %SLUICE_ENDED; %SLUICE_INVALID_ARGUMENT, also for %SLUICE_TIME_NEVER, which is no time
  */
 SLUICE_API SluiceStatus sluice_transport_handle_timeout(SluiceTransport *self, SluiceTime now);
 

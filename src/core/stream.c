@@ -327,7 +327,7 @@ SluiceTime sluice_stream_next_timeout(const SluiceStream *self)
 
 SluiceStatus sluice_stream_handle_timeout(SluiceStream *self, SluiceTime now)
 {
-    if (!self)
+    if (!self || now == SLUICE_TIME_NEVER) /* a deadline that nobody has set is no later */
         return SLUICE_INVALID_ARGUMENT;
     if (now >= sluice_stream_next_timeout(self)) {
         if (self->state == SLUICE_STATE_UNVERIFIED)

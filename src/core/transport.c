@@ -464,7 +464,7 @@ static SluiceEndReason deadline_reason(const SluiceTransport *self)
 
 SluiceStatus sluice_transport_handle_timeout(SluiceTransport *self, SluiceTime now)
 {
-    if (!self)
+    if (!self || now == SLUICE_TIME_NEVER) /* deadlines that nobody has set are no later */
         return SLUICE_INVALID_ARGUMENT;
     if (sl_transport_has_ended(self))
         return SLUICE_ENDED;

@@ -324,6 +324,24 @@ static void test_wrong_order(void **state)
 }
 
 /* Ids tell transports apart, also when one takes the place of another. */
+/* Bug: a program that went on to the next timeout, of which there was none, crashed. Mechanism: a time that is not set is
+ * SLUICE_TIME_NEVER, and that was not later than the time it was told: the call ended, and then its DTLS was to be given up. */
+static void test_no_time(void **state)
+{
+    SluiceTransport *client;
+    Pair pair;
+
+    (void)state;
+    open_connected(&pair);
+    client = pair.end[CLIENT].transport;
+    assert_int_equal(sluice_transport_next_timeout(client), SLUICE_TIME_NEVER);
+    assert_status(sluice_transport_handle_timeout(client, sluice_transport_next_timeout(client)),
+                  INVALID);
+    assert_status(sluice_transport_handle_timeout(client, vclock_now()), SLUICE_OK);
+    assert_talks(&pair);
+    pair_close(&pair);
+}
+
 static void test_ids(void **state)
 {
     SluiceConfig *config = new_config(CLIENT);
@@ -343,11 +361,17 @@ static void test_ids(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_null_of_values),       cmocka_unit_test(test_names_out_of_range),
-        cmocka_unit_test(test_null_of_certificates), cmocka_unit_test(test_null_of_configs),
-        cmocka_unit_test(test_ranges_of_configs),    cmocka_unit_test(test_frozen),
-        cmocka_unit_test(test_null_of_transports),   cmocka_unit_test(test_no_transport),
-        cmocka_unit_test(test_wrong_order),          cmocka_unit_test(test_ids),
+        cmocka_unit_test(test_null_of_values),
+        cmocka_unit_test(test_names_out_of_range),
+        cmocka_unit_test(test_null_of_certificates),
+        cmocka_unit_test(test_null_of_configs),
+        cmocka_unit_test(test_ranges_of_configs),
+        cmocka_unit_test(test_frozen),
+        cmocka_unit_test(test_null_of_transports),
+        cmocka_unit_test(test_no_transport),
+        cmocka_unit_test(test_wrong_order),
+        cmocka_unit_test(test_ids),
+        cmocka_unit_test(test_no_time),
     };
 
     alloc_init();

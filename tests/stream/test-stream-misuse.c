@@ -249,6 +249,11 @@ static void test_connected(void **state)
             assert_status(sluice_stream_write(duo.end[which].stream, NULL, 0, &n), SLUICE_OK);
             assert_int_equal(n, 0);
             assert_status(sluice_stream_receive(duo.end[which].stream, &byte, 0, &n), SLUICE_OK);
+            /* Bug: the next timeout, of which there is none, ended it. */
+            assert_status(
+                sluice_stream_handle_timeout(duo.end[which].stream,
+                                             sluice_stream_next_timeout(duo.end[which].stream)),
+                INVALID);
         }
         duo_assert_talks(&duo, 100);
         duo_close(&duo);
