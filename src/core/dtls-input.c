@@ -7,7 +7,7 @@
  *   OpenSSL take all that follows for old. What is there twice is told by message_seq;
  * - a ChangeCipherSpec is one bit without a number: it goes in when its turn has come, whenever it came. OpenSSL would
  *   drop one that has overtaken its flight, and wait for a timer;
- * - what is under the new keys waits here until then: OpenSSL would keep a hundred, in 17 KB each;
+ * - what is under the new keys waits here until then, and for the Finished: OpenSSL would keep a hundred, in 17 KB each;
  * - a message whose number cannot be its own is dropped: OpenSSL ends the handshake over it. Over parts that say different
  *   lengths of one message, too. One of them lies: OpenSSL gets those of the length that came first, and those of another
  *   are put together here, so that the message that gets whole is the one that counts;
@@ -349,6 +349,29 @@ void sl_dtls_free_input(SlDtls *self)
     self->input = NULL;
 }
 
+/* Of what waits the Finished goes first, and the rest when that has been taken: OpenSSL would keep a hundred of them between
+ * the ChangeCipherSpec and the Finished, in 17 KB each, whoever the peer is. */
+static SlPumpResult feed_held(SlDtls *self)
+{
+    SlHandshakeInput *input = self->input;
+    SlPumpResult result = SL_PUMP_WAIT;
+
+    for (size_t i = 0; i < input->n_held && result == SL_PUMP_WAIT;) {
+        if (input->held[i].bytes[0] != SL_HANDSHAKE) {
+            i++;
+            continue;
+        }
+        result = feed_sealed(self, input->held[i].bytes, input->held[i].len);
+        drop_held(input, i);
+    }
+    if (!SSL_is_init_finished(self->ssl))
+        return result;
+    for (size_t i = 0; i < input->n_held && result == SL_PUMP_WAIT; i++)
+        result = feed_sealed(self, input->held[i].bytes, input->held[i].len);
+    drop_all_held(input);
+    return result;
+}
+
 /* A ChangeCipherSpec that has come, once OpenSSL is ready for it, and what waited behind it. */
 static SlPumpResult change_cipher_spec(SlDtls *self)
 {
@@ -360,10 +383,7 @@ static SlPumpResult change_cipher_spec(SlDtls *self)
         return SL_PUMP_WAIT;
     input->changed = 1;
     result = feed_numbered(self, record, sizeof record);
-    for (size_t i = 0; i < input->n_held && result == SL_PUMP_WAIT; i++)
-        result = feed_sealed(self, input->held[i].bytes, input->held[i].len);
-    drop_all_held(input);
-    return result;
+    return result == SL_PUMP_WAIT ? feed_held(self) : result;
 }
 
 /* -- alerts that nobody has authenticated ------------------------------------------------------------------- */
@@ -398,11 +418,12 @@ static SlPumpResult take_record(SlDtls *self, const SlRecord *record, uint8_t *b
     SlPumpResult result;
 
     if (record->epoch > 0) {
-        if (!self->input->changed) {
+        if (!self->input->changed || record->type != SL_HANDSHAKE) {
             hold(self, bytes, len);
             return SL_PUMP_WAIT;
         }
-        return feed_sealed(self, bytes, len);
+        result = feed_sealed(self, bytes, len);
+        return result == SL_PUMP_WAIT ? feed_held(self) : result;
     }
     switch (record->type) {
     case SL_CHANGE_CIPHER_SPEC:

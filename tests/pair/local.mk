@@ -100,6 +100,8 @@ support_sources += \
 	tests/pair/forged.h \
 	tests/pair/restarts.c \
 	tests/pair/restarts.h \
+	tests/pair/sealed.c \
+	tests/pair/sealed.h \
 	tests/pair/threads.c \
 	tests/pair/threads.h
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
-/* Alerts under the keys of the association, as no OpenSSL peer sends them: the test derives the server's write key from
- * the key log and makes the records itself.
+/* Alerts under the keys of the association, as no OpenSSL peer sends them: the test makes the records itself.
  *
  * A warning: OpenSSL 3.0 treats it as fatal in DTLS (openssl/openssl#25444), later ones (3.2 and on) the fifth in a row. DTLS
  * is over then, media is not. A fatal
@@ -9,131 +8,26 @@
  *
  * And a Finished that comes again and again, as some other library's client sends it. */
 
-#include "common.h"
 #include "openssl-version.h"
-
-#include <openssl/core_names.h>
-#include <openssl/evp.h>
-#include <openssl/kdf.h>
-#include <openssl/params.h>
-
-#include <stdio.h>
-#include <stdlib.h>
+#include "sealed.h"
 
 #define USER_CANCELED 90
 
-typedef struct {
-    uint8_t secret[48], random[32]; /* master secret, client random: from the key log */
-    uint8_t server_random[32];      /* from the ServerHello */
-    int has_server_random;
-} Wire;
-
-static Wire wire;
-
-static void hex(const char *text, uint8_t *out, size_t len)
-{
-    for (size_t i = 0; i < len; i++) {
-        unsigned byte = 0;
-
-        assert_int_equal(sscanf(text + 2 * i, "%2x", &byte), 1);
-        out[i] = (uint8_t)byte;
-    }
-}
-
-static void on_keylog(const char *line, void *user_data)
-{
-    (void)user_data;
-    assert_int_equal(strncmp(line, "CLIENT_RANDOM ", 14), 0);
-    hex(line + 14, wire.random, 32);
-    hex(line + 14 + 64 + 1, wire.secret, 48);
-}
-
-/* Watches the server's link for its ServerHello; alters nothing. */
-static int watch(void *context, uint64_t number, SluiceTime now, uint8_t *data, size_t len)
-{
-    (void)context;
-    (void)number;
-    (void)now;
-    if (len > 59 && data[0] == 22 && data[13] == 2) {
-        memcpy(wire.server_random, data + 13 + 12 + 2, 32);
-        wire.has_server_random = 1;
-    }
-    return 1;
-}
-
-/* The key block of RFC 5246 section 6.3 for AES-256-GCM with SHA-384: two keys of 32 bytes, two salts of 4. */
-static void key_block(uint8_t block[72])
-{
-    EVP_KDF *kdf = EVP_KDF_fetch(NULL, "TLS1-PRF", NULL);
-    EVP_KDF_CTX *ctx = EVP_KDF_CTX_new(kdf);
-    uint8_t seed[13 + 64];
-    char digest[] = "SHA384";
-    OSSL_PARAM params[4];
-
-    memcpy(seed, "key expansion", 13);
-    memcpy(seed + 13, wire.server_random, 32);
-    memcpy(seed + 45, wire.random, 32);
-    params[0] = OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, digest, 0);
-    params[1] = OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_SECRET, wire.secret, 48);
-    params[2] = OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_SEED, seed, sizeof seed);
-    params[3] = OSSL_PARAM_construct_end();
-    assert_int_equal(EVP_KDF_derive(ctx, block, 72, params), 1);
-    EVP_KDF_CTX_free(ctx);
-    EVP_KDF_free(kdf);
-}
-
-/* A record of epoch 1 as @from would send it (RFC 5288). Returns its length. */
-static size_t seal_of(int from, uint8_t *out, uint8_t type, uint16_t number, const uint8_t *body,
-                      size_t len)
-{
-    EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
-    uint8_t block[72], nonce[12], aad[13];
-    int n;
-
-    key_block(block);
-    memset(out, 0, 21);
-    out[0] = type;
-    out[1] = 0xfe;
-    out[2] = 0xfd;
-    out[4] = 1;
-    out[9] = (uint8_t)(number >> 8);
-    out[10] = (uint8_t)number;
-    out[12] = (uint8_t)(8 + len + 16);
-    memcpy(out + 13, out + 3, 8); /* the explicit nonce: epoch and number */
-    memcpy(nonce, block + (from == SERVER ? 68 : 64), 4);
-    memcpy(nonce + 4, out + 13, 8);
-    memcpy(aad, out + 3, 8);
-    aad[8] = type;
-    aad[9] = 0xfe;
-    aad[10] = 0xfd;
-    aad[11] = 0;
-    aad[12] = (uint8_t)len;
-    assert_int_equal(
-        EVP_EncryptInit_ex(ctx, EVP_aes_256_gcm(), NULL, block + (from == SERVER ? 32 : 0), nonce),
-        1);
-    assert_int_equal(EVP_EncryptUpdate(ctx, NULL, &n, aad, 13), 1);
-    assert_int_equal(EVP_EncryptUpdate(ctx, out + 21, &n, body, (int)len), 1);
-    assert_int_equal(EVP_EncryptFinal_ex(ctx, out + 21 + len, &n), 1);
-    assert_int_equal(EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_GET_TAG, 16, out + 21 + len), 1);
-    EVP_CIPHER_CTX_free(ctx);
-    return 21 + len + 16;
-}
-
 static size_t seal(uint8_t *out, uint8_t type, uint16_t number, const uint8_t *body, size_t len)
 {
-    return seal_of(SERVER, out, type, number, body, len);
+    return sealed_record(SERVER, out, type, number, body, len);
 }
 
 static void open_watched(Pair *pair)
 {
     SluiceConfig *server = new_config(SERVER);
 
-    memset(&wire, 0, sizeof wire);
-    assert_status(sluice_config_set_keylog(server, on_keylog, NULL, NULL), SLUICE_OK);
+    sealed_reset();
+    assert_status(sluice_config_set_keylog(server, sealed_keylog, NULL, NULL), SLUICE_OK);
     open_with(pair, new_config(CLIENT), server);
-    pair->end[SERVER].link.filter = watch;
+    pair->end[SERVER].link.filter = sealed_watch;
     connect_within(pair, SECOND);
-    assert_true(wire.has_server_random);
+    assert_true(sealed_is_ready());
     assert_string_equal(pair_stats(pair, CLIENT).dtls_cipher,
                         "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384");
     pair_run(pair, 100 * MS);
@@ -249,14 +143,14 @@ static struct {
     size_t len;
 } last_flight;
 
-/* As watch(), and the first flight 6 is lost. */
+/* As sealed_watch(), and the first flight 6 is lost. */
 static int keep_last_flight(void *context, uint64_t number, SluiceTime now, uint8_t *data,
                             size_t len)
 {
     int is_last = data[0] == 20 || (len > 13 && data[0] == 22 && data[13] == 4);
 
     if (!is_last || last_flight.len || len > sizeof last_flight.bytes)
-        return watch(context, number, now, data, len);
+        return sealed_watch(context, number, now, data, len);
     memcpy(last_flight.bytes, data, len);
     last_flight.len = len;
     return 0;
@@ -284,15 +178,15 @@ static void test_data_of_a_broken_attempt_is_nobodys(void **state)
     Pair pair;
 
     (void)state;
-    memset(&wire, 0, sizeof wire);
+    sealed_reset();
     memset(&last_flight, 0, sizeof last_flight);
-    assert_status(sluice_config_set_keylog(server, on_keylog, NULL, NULL), SLUICE_OK);
+    assert_status(sluice_config_set_keylog(server, sealed_keylog, NULL, NULL), SLUICE_OK);
     open_with(&pair, new_config(CLIENT), server);
     pair.end[SERVER].link.filter = keep_last_flight;
     pair.end[CLIENT].link.filter = lose_alerts;
     pair_start_both(&pair);
     pair_run(&pair, 60 * MS);
-    assert_true(wire.has_server_random && last_flight.len > 0);
+    assert_true(sealed_is_ready() && last_flight.len > 0);
     memcpy(datagram, last_flight.bytes, len = last_flight.len);
     len += seal(datagram + len, 23, 5, (const uint8_t *)"whose?", 6);
     len += seal(datagram + len, 21, 6, alert, sizeof alert);
@@ -320,11 +214,13 @@ static void repeat_finished(int from)
 
     open_watched(&pair);
     for (uint16_t i = 0; i < 40; i++) {
-        size_t len = seal_of(from, datagram, 22, (uint16_t)(2 * i + 5), finished, sizeof finished);
+        size_t len =
+            sealed_record(from, datagram, 22, (uint16_t)(2 * i + 5), finished, sizeof finished);
 
         flights = pair_stats(&pair, SERVER).flights_sent;
         /* What is in the datagram with it is taken. */
-        len += seal_of(from, datagram + len, 23, (uint16_t)(2 * i + 6), (const uint8_t *)"x", 1);
+        len +=
+            sealed_record(from, datagram + len, 23, (uint16_t)(2 * i + 6), (const uint8_t *)"x", 1);
         link_inject(&pair.end[from].link, vclock_now() + 10 * MS, datagram, len);
         pair_run(&pair, SECOND);
         assert_state(&pair, !from, SLUICE_STATE_CONNECTED);
@@ -357,7 +253,7 @@ static void test_a_forged_finished_again_and_again(void **state)
     flights = pair_stats(&pair, SERVER).flights_sent;
     for (uint16_t i = 0; i < 80; i++) {
         int from = i % 2;
-        size_t len = seal_of(from, record, 22, (uint16_t)(i + 5), finished, sizeof finished);
+        size_t len = sealed_record(from, record, 22, (uint16_t)(i + 5), finished, sizeof finished);
 
         record[len - 1] ^= 1;
         link_inject(&pair.end[from].link, vclock_now() + 10 * MS, record, len);
