@@ -60,7 +60,7 @@ typedef struct {
 
     /* what was dropped, and why */
     uint64_t dropped_malformed;      /* DTLS records or RTP/RTCP headers that cannot be right */
-    uint64_t dropped_unexpected;     /* right, but not in this state */
+    uint64_t dropped_unexpected;     /* right, but not in this state; messages of a peer that was never verified */
     uint64_t dropped_unvalidated;    /* DTLS from a path nobody validated */
     uint64_t dropped_inbox_full;     /* early media and early DTLS beyond the bound */
     uint64_t dropped_unauthentic;    /* SRTP tag wrong */

@@ -196,9 +196,10 @@ void sl_inbox_take_over(SlInbox *self, SlInbox *from)
     from->messages = from->message_bytes = from->held = from->held_bytes = 0;
 }
 
-void sl_inbox_drop_data(SlInbox *self)
+size_t sl_inbox_drop_data(SlInbox *self)
 {
     SlInboxEntry **link = &self->head;
+    size_t dropped = self->messages;
 
     self->tail = NULL;
     while (*link) {
@@ -209,6 +210,7 @@ void sl_inbox_drop_data(SlInbox *self)
         self->tail = *link;
         link = &(*link)->next;
     }
+    return dropped;
 }
 
 int sl_inbox_peek(const SlInbox *self, SluiceMessage *message)

@@ -54,8 +54,8 @@ void sl_inbox_open(SlInbox *self, SlInboxOpen open, void *context);
 /* Puts all that waits in @from, early DTLS apart, behind what waits here, whatever the bounds say; @from is empty then. */
 void sl_inbox_take_over(SlInbox *self, SlInbox *from);
 
-/* Drops messages of application data: who sent them will never be known. */
-void sl_inbox_drop_data(SlInbox *self);
+/* Drops messages of application data: who sent them will never be known. Returns how many. */
+size_t sl_inbox_drop_data(SlInbox *self);
 
 /* The oldest message; 0: none. Sealed media is never shown (nor anything behind it). */
 int sl_inbox_peek(const SlInbox *self, SluiceMessage *message);

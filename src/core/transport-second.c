@@ -45,6 +45,7 @@ void sl_second_clear(SluiceTransport *self)
     sl_transport_drop_association(self, SL_SECOND);
     sl_srtp_free(second->srtp);
     self->stats.dropped_unauthentic += second->inbox.held;
+    self->stats.dropped_unexpected += second->inbox.messages;
     sl_inbox_cleanup(&second->inbox);
     free(second->offer);
     OPENSSL_free(second->peer_der);
@@ -138,7 +139,8 @@ void sl_second_promote(SluiceTransport *self, SluiceTime now)
     self->associations[SL_LIVE] = self->associations[SL_SECOND];
     self->associations[SL_SECOND] = old;
     if (!sl_transport_is_verified(self))
-        sl_inbox_drop_data(&self->inbox); /* nobody knows whose that is */
+        self->stats.dropped_unexpected +=
+            sl_inbox_drop_data(&self->inbox); /* nobody knows whose that is */
     take_over(self);
     /* protect() may be at work with the old keys: they go when the overlap is over, behind the lock. */
     second->srtp = self->srtp;
@@ -168,7 +170,7 @@ static void replace_unverified(SluiceTransport *self, SluiceTime now)
 
     self->associations[SL_LIVE] = self->associations[SL_SECOND];
     self->associations[SL_SECOND] = old;
-    sl_inbox_drop_data(&self->inbox);
+    self->stats.dropped_unexpected += sl_inbox_drop_data(&self->inbox);
     take_over(self);
     sl_second_clear(self);
     if (self->restart.announced) {

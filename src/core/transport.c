@@ -51,7 +51,6 @@ SluiceTransport *sluice_transport_new(SluiceConfig *config)
     self->stats.certificate_at = SLUICE_TIME_NEVER;
     self->stats.handshake_mtu = (uint32_t)config->handshake_mtu;
     sl_output_init(&self->output, config->max_output_datagrams, config->max_output_bytes);
-    sl_output_init(&self->farewell, 0, 0);
     sl_inbox_init(&self->inbox, config->max_held, config->max_held_bytes, config->max_messages,
                   config->max_message_bytes);
     return self;
@@ -66,7 +65,7 @@ void sl_transport_drop_association(SluiceTransport *self, int place)
     sl_output_drop_of(&self->output, SL_OUTPUT_FLIGHT, sl_dtls_maker(association));
     /* What it has brought waits to be verified, and must not be taken for the next one's. */
     if (place == SL_LIVE && !sl_transport_is_verified(self))
-        sl_inbox_drop_data(&self->inbox);
+        self->stats.dropped_unexpected += sl_inbox_drop_data(&self->inbox);
     sl_dtls_free(association);
     self->associations[place] = NULL;
 }
@@ -170,6 +169,7 @@ static void end(SluiceTransport *self, SluiceTime now, SluiceEndReason reason, c
     sl_dtls_free(live);
     self->associations[SL_LIVE] = NULL;
     /* Not freed here: the application may be looking at the oldest message as it closes. */
+    self->stats.dropped_unexpected += sl_transport_is_verified(self) ? 0 : self->inbox.messages;
     self->messages_dropped = reason == SLUICE_END_LOCAL_CLOSE || !sl_transport_is_verified(self);
     pthread_mutex_lock(&self->send_lock);
     self->srtp_out = NULL;

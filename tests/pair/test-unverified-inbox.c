@@ -3,7 +3,7 @@
 /* Holds: SLUICE_WOULD_BLOCK is answered only to who can do something about it. A full inbox of an
  * unverified peer can be emptied by nobody. */
 
-#include "common.h"
+#include "restarts.h"
 
 #define MESSAGES 4
 
@@ -79,11 +79,47 @@ static void test_full_behind_the_fingerprint(void **state)
     pair_close(&pair);
 }
 
+/* Bug: messages that were kept for the fingerprint and dropped with a peer that had another one were counted as given to the
+ * inbox, and nowhere as dropped. Of the first association, and of one beside it. */
+static void test_what_is_dropped_is_counted(void **state)
+{
+    SluiceFingerprint wrong = fingerprint_of(certificate_of(CLIENT), SLUICE_HASH_SHA256);
+    Pair pair;
+
+    (void)state;
+    open_unverified(&pair);
+    send_numbers(&pair, 0, 3);
+    assert_int_equal(pair_stats(&pair, CLIENT).dropped_unexpected, 0);
+    assert_status(sluice_transport_set_remote_fingerprints(pair.end[CLIENT].transport, vclock_now(),
+                                                           &wrong, 1),
+                  SLUICE_OK);
+    assert_reason(&pair, CLIENT, SLUICE_END_FINGERPRINT_MISMATCH);
+    assert_int_equal(pair_stats(&pair, CLIENT).data_delivered, 3);
+    assert_int_equal(pair_stats(&pair, CLIENT).dropped_unexpected, 3);
+    pair_close(&pair);
+
+    open_connected(&pair);
+    assert_status(sluice_transport_restart(pair.end[CLIENT].transport, vclock_now(),
+                                           SLUICE_ROLE_SERVER, NULL, 0),
+                  SLUICE_OK);
+    assert_status(announce(&pair, SERVER, SLUICE_ROLE_CLIENT), SLUICE_OK);
+    pair_run(&pair, 200 * MS);
+    send_numbers(&pair, 0, 3);
+    assert_status(sluice_transport_set_remote_fingerprints(pair.end[CLIENT].transport, vclock_now(),
+                                                           &wrong, 1),
+                  SLUICE_OK);
+    assert_int_equal(pair_count(&pair, CLIENT, SLUICE_KIND_DATA), 0);
+    assert_int_equal(pair_stats(&pair, CLIENT).data_delivered, 3);
+    assert_int_equal(pair_stats(&pair, CLIENT).dropped_unexpected, 3);
+    pair_close(&pair);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_full_before_the_fingerprint),
         cmocka_unit_test(test_full_behind_the_fingerprint),
+        cmocka_unit_test(test_what_is_dropped_is_counted),
     };
 
     alloc_init();
