@@ -175,7 +175,8 @@ SLUICE_API SluiceStatus sluice_config_set_dtls_versions(SluiceConfig *self, unsi
  *   It is never shorter than four round trips, if these are known
  *
  * One end begins to use the new keys as soon as the new association is finished, the other when it has heard
- * the first, at the latest after half of this time.
+ * the first, at the latest after half of this time; or later, where its last flight had to be sent again and again: as long
+ * as it speaks by the old keys alone the other takes that, up to the deadline of a handshake.
  *
  * Returns: %SLUICE_OK, %SLUICE_INVALID_ARGUMENT, %SLUICE_INVALID_STATE
  */

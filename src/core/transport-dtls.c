@@ -154,7 +154,7 @@ static SluiceStatus receive_at_both(SluiceTransport *self, SluiceTime now, const
     const SlDtls *live = self->associations[SL_LIVE], *second = self->associations[SL_SECOND];
     unsigned for_live = shares[self->second.phase].live,
              for_second = shares[self->second.phase].second;
-    uint64_t before = sl_dtls_messages(live);
+    uint64_t before = sl_dtls_messages(live), of_second = sl_dtls_messages(second);
     uint8_t part[SL_DTLS_DATAGRAM_MAX];
     SluiceStatus status = SLUICE_DROPPED_UNEXPECTED;
     size_t n = pick(data, len, for_live, part);
@@ -169,7 +169,12 @@ static SluiceStatus receive_at_both(SluiceTransport *self, SluiceTime now, const
         sl_second_heard_live(self, now);
     }
     n = pick(data, len, for_second, part);
-    return n ? receive_at(self, now, SL_SECOND, part, n) : status;
+    if (n == 0)
+        return status;
+    status = receive_at(self, now, SL_SECOND, part, n);
+    if (self->associations[SL_SECOND] == second && sl_dtls_messages(second) != of_second)
+        sl_second_heard(self, now, 1);
+    return status;
 }
 
 static SluiceStatus receive_records(SluiceTransport *self, SluiceTime now, const uint8_t *data,

@@ -195,8 +195,10 @@ SluiceStatus sl_transport_unprotect(SluiceTransport *self, SluiceKind kind, uint
         sl_transport_capture(self, SLUICE_CAPTURE_PLAIN, SLUICE_RECEIVED, kind, self->received_at,
                              data, *len);
     self->media_generation = *generation;
-    if (n == 2)
+    if (n == 2) {
         note_generation(self, ssrc_of(kind, data), *generation);
+        sl_second_heard(self, self->received_at, *generation != self->generation);
+    }
     if (*generation > self->media_opened)
         self->media_opened = *generation;
     return SLUICE_OK;

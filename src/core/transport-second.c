@@ -144,6 +144,7 @@ void sl_second_promote(SluiceTransport *self, SluiceTime now)
     take_over(self);
     /* protect() may be at work with the old keys: they go when the overlap is over, behind the lock. */
     second->srtp = self->srtp;
+    second->peer_has_changed = 0;
     enter(self, now, SL_SECOND_OLD, overlap(self));
     sl_transport_use_keys(self, now, srtp);
     self->deadline = SLUICE_TIME_NEVER;
@@ -244,6 +245,25 @@ static void wait_for_last_flight(SluiceTransport *self)
 void sl_second_heard_live(SluiceTransport *self, SluiceTime now)
 {
     self->second.live_heard_at = now;
+    sl_second_heard(self, now, 0);
+}
+
+/* A server whose last flight was lost again and again does not know whether the last copy has arrived: it speaks by the old
+ * keys until its client would have asked once more, which may be longer than the overlap. */
+void sl_second_heard(SluiceTransport *self, SluiceTime now, int by_old)
+{
+    SlSecond *second = &self->second;
+    SluiceTime until = now + overlap(self),
+               latest = second->since + self->config->handshake_deadline;
+
+    if (second->phase != SL_SECOND_OLD)
+        return;
+    second->peer_has_changed |= !by_old;
+    if (second->peer_has_changed || self->role != SLUICE_ROLE_CLIENT)
+        return;
+    until = until < latest ? until : latest;
+    if (until > second->deadline)
+        second->deadline = until;
 }
 
 /* A client that has finished speaks by the new keys alone, and those of a candidate that was dropped nobody would have. What

@@ -45,7 +45,8 @@ typedef struct {
     SluiceTime last_flight_at;  /* of a candidate: when ours was sent, the first time or again */
     SluiceTime
         live_heard_at; /* while it waits: when something came under the live one's keys, or NEVER */
-    SlInbox inbox;     /* what came under its keys before it was verified */
+    int peer_has_changed; /* beside an old one: something has come under the keys that took its place */
+    SlInbox inbox;        /* what came under its keys before it was verified */
     SluicePeerOffer *offer; /* made with it */
     uint8_t *peer_der;
     size_t peer_der_len;
@@ -245,6 +246,8 @@ void sl_second_verify(SluiceTransport *self, SluiceTime now);
 
 /* Something came under the keys of the live association: its peer still speaks by that. */
 void sl_second_heard_live(SluiceTransport *self, SluiceTime now);
+/* Something authentic has come: under the keys of an old one, or those that took their place. */
+void sl_second_heard(SluiceTransport *self, SluiceTime now, int by_old);
 
 /* Something came under a candidate's keys: now it is the live one. */
 void sl_second_promote(SluiceTransport *self, SluiceTime now);

@@ -50,6 +50,91 @@ static void test_overlap(void **state)
         }
 }
 
+#define SEALED 330
+#define SEALED_MAX (60 + SLUICE_PROTECT_ROOM)
+
+typedef enum {
+    OLD_KEYS,          /* the server goes on by the old keys, and by these alone */
+    OLD_KEYS_A_PAUSE,  /* ... but for a pause as long as the overlap */
+    OLD_KEYS_REPLAYED, /* somebody sends again what came last */
+    OLD_KEYS_FLIPPED,  /* somebody flips bits */
+    OLD_KEYS_AND_NEW   /* it has changed, and old ones are still coming */
+} Speech;
+
+/* The packet that is due every tenth of a second, sealed before the restart. 1: it was taken. */
+static int take_sealed(Pair *pair, const uint8_t *sealed, size_t len, int flip)
+{
+    _Alignas(4) uint8_t packet[SEALED_MAX];
+    SluiceKind kind;
+
+    memcpy(packet, sealed, len);
+    packet[20] ^= (uint8_t)flip;
+    return sluice_transport_receive(pair->end[CLIENT].transport, vclock_now(), packet, &len,
+                                    &kind) == SLUICE_OK;
+}
+
+/* Returns how long the client, which has changed, takes what comes by the old keys: until the first that it refuses. */
+static SluiceTime old_keys_last(Speech speech)
+{
+    static _Alignas(4) uint8_t sealed[SEALED][SEALED_MAX];
+    size_t len = 0;
+    SluiceTime begun;
+    int i = 0, taken = 1;
+    Pair pair;
+
+    open_connected(&pair);
+    for (int n = 0; n < SEALED; n++)
+        len = protect(&pair, SERVER, (uint16_t)(n + 1), sealed[n]);
+    announce(&pair, SERVER, SLUICE_ROLE_SERVER);
+    announce(&pair, CLIENT, SLUICE_ROLE_CLIENT);
+    while (pair_stats(&pair, CLIENT).generation != 2)
+        assert_true(pair_step(&pair, vclock_now() + SECOND));
+    begun = vclock_now();
+    for (; taken && i < SEALED; i++) {
+        if (speech == OLD_KEYS_AND_NEW && i == 5) {
+            pair_run(&pair, SECOND); /* by now the server has changed */
+            assert_status(pair_send_media(&pair, SERVER, SLUICE_KIND_RTP, 6, 1, 1, 20), SLUICE_OK);
+        }
+        pair_run(&pair, speech == OLD_KEYS_A_PAUSE && i == 10 ? 2100 * MS : 100 * MS);
+        if ((speech == OLD_KEYS_REPLAYED || speech == OLD_KEYS_FLIPPED) && i > 0 && i < 25)
+            assert_false(take_sealed(&pair, sealed[speech == OLD_KEYS_REPLAYED ? 0 : i], len,
+                                     speech == OLD_KEYS_FLIPPED));
+        else
+            taken = take_sealed(&pair, sealed[i], len, 0);
+    }
+    begun = vclock_now() - begun;
+    if (speech == OLD_KEYS_AND_NEW)
+        assert_int_equal(pair_count(&pair, CLIENT, SLUICE_KIND_RTP), 1);
+    assert_talks(&pair);
+    pair_run(&pair, 2 * SECOND);
+    for (int end = 0; end < 2; end++)
+        assert_int_equal(sluice_transport_next_timeout(pair.end[end].transport), SLUICE_TIME_NEVER);
+    pair_close(&pair);
+    return begun;
+}
+
+/* A client keeps the old keys as long as its server speaks by nothing else, each time for the overlap of 2 s, but not beyond
+ * the deadline of a handshake; and nobody who has not the keys makes it keep them. */
+static void test_old_keys_while_the_server_has_no_others(void **state)
+{
+    static const struct {
+        Speech speech;
+        SluiceTime from, to;
+    } cases[] = {{OLD_KEYS, 29900 * MS, 30200 * MS},
+                 {OLD_KEYS_A_PAUSE, 3100 * MS, 3300 * MS},
+                 {OLD_KEYS_REPLAYED, 2400 * MS, 2700 * MS},
+                 {OLD_KEYS_FLIPPED, 2400 * MS, 2700 * MS},
+                 {OLD_KEYS_AND_NEW, 2400 * MS, 2700 * MS}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        SluiceTime lasted = old_keys_last(cases[i].speech);
+
+        if (lasted < cases[i].from || lasted > cases[i].to)
+            fail_msg("case %d: they last for %d ms", (int)i, (int)(lasted / MS));
+    }
+}
+
 /* The new peer speaks before anybody has said who it is. */
 static void test_unverified_media_is_bounded(void **state)
 {
@@ -83,6 +168,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_overlap),
+        cmocka_unit_test(test_old_keys_while_the_server_has_no_others),
         cmocka_unit_test(test_unverified_media_is_bounded),
     };
 
