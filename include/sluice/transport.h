@@ -103,7 +103,7 @@ SLUICE_API SluiceStatus sluice_transport_start(SluiceTransport *self, SluiceTime
  * within the overlap of the last restart, or a peer that begins again then, drops the oldest, with what is under way
  * under them.
  *
- * Before the first association is finished there is nothing to keep: it begins anew.
+ * Before the first association is finished it begins anew. In %SLUICE_STATE_UNVERIFIED the new one has its whole time, too.
  *
  * Nobody has to announce a peer that comes back by itself on the same path (RFC 6347 section 4.2.8): a ClientHello of
  * a new association is answered with a request for a cookie, and then goes the same way, with the fingerprints that are

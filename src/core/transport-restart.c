@@ -257,6 +257,9 @@ SluiceStatus sluice_transport_restart(SluiceTransport *self, SluiceTime now, Slu
     if (!sl_transport_is_established(self))
         return begin_anew(self, now, role);
     self->restart.deadline = now + self->config->handshake_deadline;
+    /* Who the peer of the first one is nobody will say any more: it is there as long as this one may take. */
+    if (self->state == SLUICE_STATE_UNVERIFIED && self->deadline < self->restart.deadline)
+        self->deadline = self->restart.deadline;
     sl_attempts_begin(self, now);
     if (kept) {
         keep_second(self, now);

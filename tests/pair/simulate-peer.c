@@ -118,6 +118,9 @@ void peer_announces(World *self, int end, SluiceRole role, int identity)
         if (life->state == SLUICE_STATE_CONNECTING)
             life->limit = vclock_now() + cast_limits[life->kind].handshake;
     } else if (status == SLUICE_OK) {
+        if (life->state == SLUICE_STATE_UNVERIFIED &&
+            life->limit < vclock_now() + cast_limits[life->kind].handshake)
+            life->limit = vclock_now() + cast_limits[life->kind].handshake;
         invariants_check(self); /* what was finished has come into force first, of whom it was */
         life->announced = 1;
         life->announced_role = role;

@@ -401,6 +401,48 @@ static void test_refused_size(void **state)
     }
 }
 
+/* Bug: a restart that named the peer, announced while the first association waited for its fingerprint, had no more time than
+ * that one had left. Mechanism: the deadline of the first one, which nobody would name any more, ended the call. */
+static void test_announced_late(void **state)
+{
+    SluiceTime lost_until;
+    Pair pair;
+
+    (void)state;
+    open_default(&pair);
+    for (int end = 0; end < 2; end++)
+        sluice_transport_set_path_validated(pair.end[end].transport, vclock_now(), 1);
+    pair_know(&pair, CLIENT);
+    pair_start(&pair, SERVER, SLUICE_ROLE_SERVER);
+    pair_start(&pair, CLIENT, SLUICE_ROLE_CLIENT);
+    pair_run(&pair, 29 * SECOND);
+    assert_state(&pair, SERVER, SLUICE_STATE_UNVERIFIED);
+    lost_until = vclock_now() + 3 * SECOND;
+    pair.end[SERVER].link.filter = lose_until;
+    pair.end[SERVER].link.filter_context = &lost_until;
+    assert_status(announce(&pair, SERVER, SLUICE_ROLE_SERVER), SLUICE_OK);
+    assert_status(announce(&pair, CLIENT, SLUICE_ROLE_CLIENT), SLUICE_OK);
+    pair_run(&pair, 10 * SECOND);
+    assert_true(pair_both_connected(&pair));
+    assert_talks(&pair);
+    pair_close(&pair);
+
+    /* The twin: one that comes to nothing has an end, too. */
+    open_default(&pair);
+    for (int end = 0; end < 2; end++)
+        sluice_transport_set_path_validated(pair.end[end].transport, vclock_now(), 1);
+    pair_know(&pair, CLIENT);
+    pair_start(&pair, SERVER, SLUICE_ROLE_SERVER);
+    pair_start(&pair, CLIENT, SLUICE_ROLE_CLIENT);
+    pair_run(&pair, 29 * SECOND);
+    assert_status(announce(&pair, SERVER, SLUICE_ROLE_SERVER), SLUICE_OK);
+    pair_run(&pair, 29 * SECOND);
+    assert_state(&pair, SERVER, SLUICE_STATE_UNVERIFIED);
+    pair_run(&pair, 2 * SECOND);
+    assert_reason(&pair, SERVER, SLUICE_END_UNVERIFIED_DEADLINE);
+    pair_close(&pair);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -417,6 +459,7 @@ int main(void)
         cmocka_unit_test(test_ends_with_the_announcement),
         cmocka_unit_test(test_named_too_late),
         cmocka_unit_test(test_refused_size),
+        cmocka_unit_test(test_announced_late),
     };
 
     return cmocka_run_group_tests(tests, NULL, free_certificates);
