@@ -121,15 +121,26 @@ SluiceStatus ends_trust(Ends *self, int end, int wrong)
     return status;
 }
 
+static SluiceStats stats_of(const Ends *self, int end)
+{
+    SluiceStats stats;
+
+    memset(&stats, 0, sizeof stats);
+    (void)sluice_transport_get_stats(self->end[end], &stats, sizeof stats);
+    return stats;
+}
+
 SluiceStatus ends_restart(Ends *self, int end, SluiceRole role, EndsPeer peer)
 {
     SluiceFingerprint fingerprint = fingerprint_for(end, peer == ENDS_WRONG);
+    /* Nobody knows whether the other end has gone over to what is given up here: sluice_transport_restart() says so. */
+    int is_out = self->last_flight[end] == 1 + stats_of(self, end).generation;
     SluiceStatus status = sluice_transport_restart(self->end[end], self->now, role, &fingerprint,
                                                    peer == ENDS_UNKNOWN ? 0 : 1);
 
     if (status == SLUICE_OK) {
         self->restarted = 1;
-        self->half_restarted |= peer != ENDS_RIGHT;
+        self->half_restarted |= peer != ENDS_RIGHT || is_out;
         self->trusted[end] |= peer == ENDS_RIGHT;
     }
     return status;
@@ -273,6 +284,23 @@ Datagram ends_take(Ends *self, size_t n)
     return taken;
 }
 
+/* It begins with a ClientKeyExchange, which nothing hides. */
+static int is_clients_last(const uint8_t *data, size_t len)
+{
+    size_t at = 0;
+
+    while (len - at > 13) {
+        size_t body = (size_t)(data[at + 11] << 8 | data[at + 12]);
+
+        if (body == 0 || body > len - at - 13)
+            return 0;
+        if (data[at] == 22 && data[at + 3] == 0 && data[at + 4] == 0 && data[at + 13] == 16)
+            return 1;
+        at += 13 + body;
+    }
+    return 0;
+}
+
 int ends_pump(Ends *self, int end, SluiceSent how)
 {
     const uint8_t *data;
@@ -280,6 +308,8 @@ int ends_pump(Ends *self, int end, SluiceSent how)
 
     if (!sluice_transport_peek_output(self->end[end], &data, &len))
         return 0;
+    if (is_clients_last(data, len))
+        self->last_flight[end] = 1 + stats_of(self, end).generation;
     if (how == SLUICE_SENT)
         ends_queue(self, !end, data, len);
     ORACLE(sluice_transport_pop_output(self->end[end], self->now, how) == SLUICE_OK);
@@ -418,15 +448,6 @@ void ends_check_keys(Ends *self)
     ORACLE(memcmp(a.remote_key, b.local_key, a.key_len) == 0);
     ORACLE(memcmp(a.local_salt, b.remote_salt, a.salt_len) == 0);
     ORACLE(memcmp(a.remote_salt, b.local_salt, a.salt_len) == 0);
-}
-
-static SluiceStats stats_of(const Ends *self, int end)
-{
-    SluiceStats stats;
-
-    memset(&stats, 0, sizeof stats);
-    (void)sluice_transport_get_stats(self->end[end], &stats, sizeof stats);
-    return stats;
 }
 
 int ends_may_differ(const Ends *self)

@@ -38,6 +38,8 @@ typedef struct {
     int untrusted[2];          /* a wrong one was */
     int restarted;             /* a new association was announced */
     int half_restarted;        /* one that the other end may finish and this one not */
+    uint32_t
+        last_flight[2]; /* as client: one more than the generation when it was sent; 0: never */
 } Ends;
 
 /* Whom the other end is said to be. */
