@@ -98,6 +98,11 @@ SLUICE_API SluiceStatus sluice_transport_start(SluiceTransport *self, SluiceTime
  * new association that fails, or is not finished by the handshake's deadline, changes nothing:
  * %SLUICE_EVENT_RESTART_FAILED tells why. A second call before either event takes the place of the first.
  *
+ * A peer that is replaced may say close_notify meanwhile. That is the end of the old association alone: the state becomes
+ * %SLUICE_STATE_MEDIA_ONLY, nothing goes out under the old keys any more (%SLUICE_NOT_READY; RFC 7675 section 5.2), and with
+ * the new ones it is %SLUICE_STATE_CONNECTED again. If the new association comes to nothing the transport ends then,
+ * with %SLUICE_END_CLOSE_NOTIFY. A data-only transport ends at once.
+ *
  * Who gives up a restart as client when its last flight is out cannot know whether the peer has gone over to it: if
  * packets come that are not authentic, announce another one. And there is room for two generations of keys: a call
  * within the overlap of the last restart, or a peer that begins again then, drops the oldest, with what is under way

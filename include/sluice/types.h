@@ -169,7 +169,7 @@ typedef enum { SLUICE_ROLE_AUTO = 0, SLUICE_ROLE_CLIENT = 1, SLUICE_ROLE_SERVER 
  *   goes in or out
  * @SLUICE_STATE_CONNECTED: finished and verified
  * @SLUICE_STATE_MEDIA_ONLY: connected, but DTLS was ended by an authenticated warning alert or by
- *   sluice_transport_end_dtls(); media goes on
+ *   sluice_transport_end_dtls(), and media goes on; or by the peer while a restart is announced, and media comes in alone
  * @SLUICE_STATE_CLOSED: ended in order, by us or by the peer's close_notify
  * @SLUICE_STATE_FAILED: ended by an error
  *

@@ -168,10 +168,29 @@ void sl_restart_over(SluiceTransport *self, SluiceTime now, int reason)
         return;
     self->restart.announced = 0;
     sl_attempts_end(self);
-    if (!reason)
+    if (reason) {
+        event.u.reason = (SluiceEndReason)reason;
+        sl_event_queue_push(&self->events, &event);
+    }
+    if (reason && self->restart.farewell)
+        sl_transport_end(self, now, SLUICE_END_CLOSE_NOTIFY);
+    self->restart.farewell = 0;
+}
+
+/* Who is replaced by another peer hangs up, and who makes a new association with new identities may close the old one first:
+ * neither is the end of what signalling goes on with. It is if nothing takes the place. Consent is over in any case (RFC
+ * 7675 section 5.2): under these keys nothing goes out any more, what is still under way comes in. */
+void sl_restart_take_farewell(SluiceTransport *self, SluiceTime now)
+{
+    if (!self->restart.announced || self->state != SLUICE_STATE_CONNECTED || !self->srtp) {
+        sl_transport_end(self, now, SLUICE_END_CLOSE_NOTIFY);
         return;
-    event.u.reason = (SluiceEndReason)reason;
-    sl_event_queue_push(&self->events, &event);
+    }
+    self->restart.farewell = 1;
+    pthread_mutex_lock(&self->send_lock);
+    self->srtp_out = NULL;
+    pthread_mutex_unlock(&self->send_lock);
+    sl_transport_enter(self, now, SL_INPUT_DTLS_OVER);
 }
 
 SluiceStatus sl_restart_begin_as_client(SluiceTransport *self, SluiceTime now)

@@ -270,7 +270,7 @@ void sl_transport_after_dtls(SluiceTransport *self, SluiceTime now, SlDtlsResult
     case SL_DTLS_TIRED:
         break;
     case SL_DTLS_CLOSED:
-        sl_transport_end(self, now, SLUICE_END_CLOSE_NOTIFY);
+        sl_restart_take_farewell(self, now);
         break;
     case SL_DTLS_OVER:
         if (self->state == SLUICE_STATE_CONNECTED && self->srtp)

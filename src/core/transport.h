@@ -60,6 +60,7 @@ typedef struct {
     int reason;              /* why the last attempt came to nothing, 0: there was none */
     int refused;             /* at refused_at the peer was told that what it tries is refused */
     SluiceTime refused_at;
+    int farewell;        /* the peer has closed the association that is to be replaced */
     SluiceTime deadline; /* NEVER: an association's own counts, or nothing is announced */
 } SlRestart;
 
@@ -324,6 +325,9 @@ SluiceStatus sl_transport_answer_hello(SluiceTransport *self, SluiceTime now,
 
 /* Who the peer of a new association must be. */
 const SlPeerIdentity *sl_transport_expected(const SluiceTransport *self);
+
+/* The peer has closed the live association: the end, unless another one is announced. */
+void sl_restart_take_farewell(SluiceTransport *self, SluiceTime now);
 
 /* What is announced has ended: with a new generation (0) or because of @reason. */
 void sl_restart_over(SluiceTransport *self, SluiceTime now, int reason);

@@ -16,11 +16,6 @@ typedef struct {
     _Alignas(8) uint8_t bytes[ROOM];
 } Buffer;
 
-static int is_verified(const Life *life)
-{
-    return life->state == SLUICE_STATE_CONNECTED || life->state == SLUICE_STATE_MEDIA_ONLY;
-}
-
 /* What a call that needs keys answers when there are none. */
 static int without_keys(const Life *life)
 {
@@ -36,7 +31,7 @@ static SluiceStatus protect(World *self, int end, Buffer *buffer, size_t *len, s
 /* Wrong in every way, and once right: the second time it is refused. */
 static void call_protect(World *self, int end, const Life *life)
 {
-    int verified = is_verified(life);
+    int verified = life_sends(life);
     Buffer plain, buffer;
     size_t len = pair_make_media(plain.bytes, SLUICE_KIND_RTP, 0xbad,
                                  ++self->ends[end].bad_sequence, 3, 40),
@@ -83,12 +78,12 @@ static void call_batch(World *self, int end, const Life *life)
     }
     done = sluice_transport_protect_batch(transport_of(self, end), packets, 3);
     for (int i = 0; i < 3; i += 2) {
-        api_expects(self, packets[i].status, is_verified(life) ? SLUICE_OK : without_keys(life),
+        api_expects(self, packets[i].status, life_sends(life) ? SLUICE_OK : without_keys(life),
                     "end %d: packet %d of a batch", end, i);
         if (packets[i].status == SLUICE_OK)
             media_carry(self, entries[i], packets[i].data, packets[i].len);
     }
-    if (!self->faults.out_of_memory && done != (is_verified(life) ? 2u : 0u))
+    if (!self->faults.out_of_memory && done != (life_sends(life) ? 2u : 0u))
         world_wrong(self, "end %d: a batch came to %zu", end, done);
 }
 
@@ -124,7 +119,7 @@ static void call_fan_out(World *self, int end, const Life *life)
         if (!outputs[i].transport)
             continue;
         fine += outputs[i].status == SLUICE_OK;
-        api_expects(self, outputs[i].status, is_verified(its) ? SLUICE_OK : without_keys(its),
+        api_expects(self, outputs[i].status, life_sends(its) ? SLUICE_OK : without_keys(its),
                     "end %d: fan_out", to);
     }
     if (outputs[0].status == SLUICE_OK)
@@ -156,6 +151,11 @@ static void call_send_data(World *self, int end, const Life *life)
         world_wrong(self, "end %d is %s and takes data", end, sluice_state_name(life->state));
 }
 
+static int is_verified(const Life *life)
+{
+    return life->state == SLUICE_STATE_CONNECTED || life->state == SLUICE_STATE_MEDIA_ONLY;
+}
+
 /* The life of an SSRC that media runs on, and of one that nobody has. */
 static void call_ssrc(World *self, int end, const Life *life)
 {
@@ -165,7 +165,7 @@ static void call_ssrc(World *self, int end, const Life *life)
     uint32_t ssrc = 0x1000u * (unsigned)(from + 1) + (uint32_t)rng_below(&self->rng, 3), roc;
     SluiceStatus status = sluice_transport_get_roc(transport, direction, ssrc, &roc), removed;
 
-    if (!is_verified(life)) {
+    if (direction == SLUICE_SENT_OUT ? !life_sends(life) : !is_verified(life)) {
         api_expects(self, status, without_keys(life), "end %d: get_roc", end);
         api_expects(self, sluice_transport_remove_ssrc(transport, direction, ssrc),
                     without_keys(life), "end %d: remove_ssrc", end);

@@ -235,7 +235,7 @@ static void judge_end(World *self, int end, Life *life)
 
 /* -- states --------------------------------------------------------------------------------------------------- */
 
-static int may_follow(const World *self, const Life *life, SluiceState to)
+static int may_follow(World *self, int end, const Life *life, SluiceState to)
 {
     if (life->state == to)
         return 1;
@@ -244,8 +244,24 @@ static int may_follow(const World *self, const Life *life, SluiceState to)
     if (to == SLUICE_STATE_CONNECTED && life->state == SLUICE_STATE_MEDIA_ONLY)
         return life->stats.generation > life->generation; /* a restart brings DTLS back */
     if (to == SLUICE_STATE_MEDIA_ONLY)
-        return life->given_up || self->wire.tampered || self->faults.out_of_memory;
+        return life->given_up || self->wire.tampered || self->faults.out_of_memory ||
+               (life->announced && peer_may_have_ended_it(self, end));
     return to > life->state;
+}
+
+/* 1 if one of the events of this step is a farewell of the peer. */
+static int is_left(const World *self, int end, const Life *life)
+{
+    const PairEnd *log = &self->pair.end[end];
+
+    for (size_t i = life->event; i < log->n_events; i++) {
+        const SluiceEvent *event = &log->events[i];
+
+        if (event->type == SLUICE_EVENT_ALERT && event->u.alert.number == 0 &&
+            event->u.alert.direction == SLUICE_RECEIVED && event->u.alert.authenticated)
+            return 1;
+    }
+    return 0;
 }
 
 /* When it has to be further. A restart before the end of the first handshake, and naming its role then, begin anew; so does
@@ -277,7 +293,7 @@ static void check_state(World *self, int end, Life *life, const SluiceStats *bef
 {
     SluiceState state = life->stats.dtls_state;
 
-    if (!may_follow(self, life, state))
+    if (!may_follow(self, end, life, state))
         world_wrong(self, "end %d went from %s to %s", end, sluice_state_name(life->state),
                     sluice_state_name(state));
     if (life->stats.generation != life->generation)
@@ -295,6 +311,7 @@ static void check_state(World *self, int end, Life *life, const SluiceStats *bef
     if (is_verified(state) && life->generation == 0)
         world_wrong(self, "end %d is %s without keys", end, sluice_state_name(state));
     set_limit(life, before);
+    life->left = state == SLUICE_STATE_MEDIA_ONLY && is_left(self, end, life);
     life->state = state;
 }
 

@@ -139,8 +139,7 @@ void media_send(World *self, int from)
     const Life *life = life_of(self, from);
     unsigned which = (unsigned)rng_below(&self->rng, 8);
 
-    if (!transport_of(self, from) || !world_runs(self, from) ||
-        (life->state != SLUICE_STATE_CONNECTED && life->state != SLUICE_STATE_MEDIA_ONLY))
+    if (!transport_of(self, from) || !world_runs(self, from) || !life_sends(life))
         return;
     if (which < 6)
         media_send_kind(self, from, which < 5 ? SLUICE_KIND_RTP : SLUICE_KIND_RTCP);

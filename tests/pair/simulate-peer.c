@@ -99,6 +99,7 @@ void peer_announces(World *self, int end, SluiceRole role, int identity)
 {
     Life *life = life_of(self, end);
     int unfinished = life->state < SLUICE_STATE_UNVERIFIED;
+    int expected = life->announced ? life->told_next : life->told;
     SluiceStatus status = sluice_transport_restart(
         transport_of(self, end), vclock_now(), role,
         identity == NOBODY ? NULL : &self->cast->fingerprints[identity], identity != NOBODY);
@@ -121,7 +122,9 @@ void peer_announces(World *self, int end, SluiceRole role, int identity)
         if (life->state == SLUICE_STATE_UNVERIFIED &&
             life->limit < vclock_now() + cast_limits[life->kind].handshake)
             life->limit = vclock_now() + cast_limits[life->kind].handshake;
-        invariants_check(self); /* what was finished has come into force first, of whom it was */
+        /* What was finished has come into force first, of whom it was; of whom nobody knew it is of whom is named now. */
+        if (expected != NOBODY)
+            invariants_check(self);
         life->announced = 1;
         life->announced_role = role;
         life->told_next = identity;

@@ -98,6 +98,7 @@ typedef struct {
         begun; /* the last time that an association was begun here, or its end heard of a new one */
     int closed;   /* by us */
     int given_up; /* DTLS, by us */
+    int left;     /* the peer has closed what is to be replaced: nothing goes out meanwhile */
     int refused;  /* it has given up an association that was finished */
     int ssrcs_touched;
     unsigned waiting; /* data that was taken while the network was busy */
@@ -185,6 +186,13 @@ static inline SluiceTransport *transport_of(World *self, int end)
 }
 
 static inline int life_has_ended(const Life *life) { return life->state >= SLUICE_STATE_CLOSED; }
+
+/* 1 if media may go out. */
+static inline int life_sends(const Life *life)
+{
+    return (life->state == SLUICE_STATE_CONNECTED || life->state == SLUICE_STATE_MEDIA_ONLY) &&
+           !life->left;
+}
 
 /* 1 if something has come that nobody can tell from what the peer of a handshake sends. */
 static inline int world_is_disturbed(const World *self)

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* Holds: while another association is announced, the close_notify of the peer that is replaced is the end of its own
+ * association alone; it becomes the end of the call if nothing takes its place (RFC 8842 section 5, RFC 7675 section 5.2). */
+
+#include "restarts.h"
+
+static SluiceTransport *at(Pair *pair, int end) { return pair->end[end].transport; }
+
+/* The server announces; its peer says farewell. */
+static void open_left(Pair *pair, SluiceRole role, SluiceTime after)
+{
+    open_connected(pair);
+    assert_talks(pair);
+    assert_status(announce(pair, SERVER, role), SLUICE_OK);
+    pair_run(pair, after);
+    assert_status(sluice_transport_close(at(pair, CLIENT), vclock_now()), SLUICE_OK);
+    pair_drain(pair, CLIENT);
+    pair_run(pair, 100 * MS);
+}
+
+static void assert_left(Pair *pair)
+{
+    assert_state(pair, SERVER, SLUICE_STATE_MEDIA_ONLY);
+    /* The peer has taken its consent back: nothing goes to it any more. */
+    assert_status(pair_send_media(pair, SERVER, SLUICE_KIND_RTP, 5, 1, 0x22, 40), SLUICE_NOT_READY);
+    assert_status(pair_send_data(pair, SERVER, "x", 1), SLUICE_INVALID_STATE);
+    assert_int_equal(pair_stats(pair, SERVER).generation, 1);
+}
+
+/* Bug: a call that signalling had handed to another peer ended when the first one hung up. Mechanism: its close_notify came when
+ * the new association was announced and had not begun, and ended the transport. */
+static void test_the_next_one_comes(void **state)
+{
+    static const SluiceRole roles[] = {SLUICE_ROLE_AUTO, SLUICE_ROLE_SERVER, SLUICE_ROLE_CLIENT};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof roles / sizeof *roles; i++) {
+        int is_client = roles[i] == SLUICE_ROLE_CLIENT;
+        Pair pair;
+
+        open_left(&pair, roles[i], 0);
+        assert_left(&pair);
+        pair_run(&pair, 5 * SECOND);
+        assert_left(&pair);
+        pair_reboot(&pair, CLIENT);
+        pair_start(&pair, CLIENT, is_client ? SLUICE_ROLE_SERVER : SLUICE_ROLE_CLIENT);
+        run_to_generations(&pair, 1, 2, 12 * SECOND);
+        assert_state(&pair, SERVER, SLUICE_STATE_CONNECTED);
+        assert_talks(&pair);
+        assert_null(event_of(&pair, SERVER, SLUICE_EVENT_RESTART_FAILED));
+        pair_run(&pair, 60 * SECOND);
+        assert_int_equal(sluice_transport_next_timeout(at(&pair, SERVER)), SLUICE_TIME_NEVER);
+        assert_talks(&pair);
+        pair_close(&pair);
+    }
+}
+
+static void test_nobody_comes(void **state)
+{
+    static const SluiceRole roles[] = {SLUICE_ROLE_AUTO, SLUICE_ROLE_SERVER, SLUICE_ROLE_CLIENT};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof roles / sizeof *roles; i++) {
+        Pair pair;
+
+        open_left(&pair, roles[i], 0);
+        assert_left(&pair);
+        pair_run(&pair, 40 * SECOND);
+        assert_non_null(event_of(&pair, SERVER, SLUICE_EVENT_RESTART_FAILED));
+        assert_reason(&pair, SERVER, SLUICE_END_CLOSE_NOTIFY);
+        assert_int_equal(sluice_transport_next_timeout(at(&pair, SERVER)), SLUICE_TIME_NEVER);
+        pair_close(&pair);
+    }
+}
+
+/* The forged twin: somebody else comes. */
+static void test_a_stranger_comes(void **state)
+{
+    SluiceFingerprint other = fingerprint_of(certificate_of(SERVER), SLUICE_HASH_SHA256);
+    Pair pair;
+
+    (void)state;
+    open_connected(&pair);
+    assert_talks(&pair);
+    assert_status(
+        sluice_transport_restart(at(&pair, SERVER), vclock_now(), SLUICE_ROLE_SERVER, &other, 1),
+        SLUICE_OK);
+    assert_status(sluice_transport_close(at(&pair, CLIENT), vclock_now()), SLUICE_OK);
+    pair_drain(&pair, CLIENT);
+    pair_run(&pair, 100 * MS);
+    assert_left(&pair);
+    pair_reboot(&pair, CLIENT);
+    pair_start(&pair, CLIENT, SLUICE_ROLE_CLIENT);
+    pair_run(&pair, 40 * SECOND);
+    assert_non_null(event_of(&pair, SERVER, SLUICE_EVENT_RESTART_FAILED));
+    assert_reason(&pair, SERVER, SLUICE_END_CLOSE_NOTIFY);
+    assert_int_equal(pair_stats(&pair, SERVER).generation, 1);
+    pair_close(&pair);
+}
+
+/* One's own close and a second announcement in between, and a farewell that nobody has authenticated. */
+static void test_in_between(void **state)
+{
+    static const uint8_t plain[] = {21, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 9, 0, 2, 1, 0};
+    uint8_t forged[sizeof plain];
+    size_t len = sizeof forged;
+    SluiceKind kind;
+    Pair pair;
+
+    (void)state;
+    open_connected(&pair);
+    assert_status(announce(&pair, SERVER, SLUICE_ROLE_SERVER), SLUICE_OK);
+    memcpy(forged, plain, sizeof forged);
+    (void)sluice_transport_receive(at(&pair, SERVER), vclock_now(), forged, &len, &kind);
+    assert_state(&pair, SERVER, SLUICE_STATE_CONNECTED);
+    assert_talks(&pair);
+    pair_close(&pair);
+
+    open_left(&pair, SLUICE_ROLE_SERVER, 0);
+    assert_status(announce(&pair, SERVER, SLUICE_ROLE_SERVER), SLUICE_OK);
+    assert_left(&pair);
+    pair_reboot(&pair, CLIENT);
+    pair_start(&pair, CLIENT, SLUICE_ROLE_CLIENT);
+    run_to_generations(&pair, 1, 2, 2 * SECOND);
+    assert_talks(&pair);
+    pair_close(&pair);
+
+    open_left(&pair, SLUICE_ROLE_SERVER, 0);
+    assert_status(sluice_transport_close(at(&pair, SERVER), vclock_now()), SLUICE_OK);
+    assert_reason(&pair, SERVER, SLUICE_END_LOCAL_CLOSE);
+    assert_null(event_of(&pair, SERVER, SLUICE_EVENT_RESTART_FAILED));
+    pair_close(&pair);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_the_next_one_comes),
+        cmocka_unit_test(test_nobody_comes),
+        cmocka_unit_test(test_a_stranger_comes),
+        cmocka_unit_test(test_in_between),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, free_certificates);
+}
