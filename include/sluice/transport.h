@@ -24,9 +24,7 @@ SLUICE_BEGIN_DECLS
  * while (sluice_transport_next_event(t, &event)) handle(&event);
  * arm_timer(sluice_transport_next_timeout(t));
  * ]|
- * Draining late delays things; it never breaks them.
- *
- * Calls that take a time may empty the calling thread's OpenSSL error queue.
+ * Draining late delays things; it never breaks them. Calls that take a time may empty the thread's OpenSSL error queue.
  *
  * Threads: sluice_transport_protect() may be called by any number of threads at any time between new and
  * free. Everything else belongs to one thread at a time. Before free the caller has stopped the senders.
@@ -92,27 +90,24 @@ SLUICE_API SluiceStatus sluice_transport_start(SluiceTransport *self, SluiceTime
  * Announces a new DTLS association on the same path: signalling brought another `tls-id` or another fingerprint (RFC
  * 8842 section 5), with or without an ICE restart. An ICE restart alone needs no call: the association stays.
  *
- * The live association goes on untouched, data and media in and out, until the new one is finished and the peer is
- * one of @fingerprints; then %SLUICE_EVENT_GENERATION tells that the new keys are in force. What is still under way
- * under the old keys is taken for a while (sluice_config_set_overlap()), so that only the network loses packets. A
- * new association that fails, or is not finished by the handshake's deadline, changes nothing:
- * %SLUICE_EVENT_RESTART_FAILED tells why. A second call before either event takes the place of the first.
+ * The live association goes on untouched, data and media in and out, until the new one is finished and the peer is one
+ * of @fingerprints; then %SLUICE_EVENT_GENERATION tells that the new keys are in force. What is still under way under
+ * the old keys is taken for a while (sluice_config_set_overlap()), so that only the network loses packets. One that
+ * fails, or misses the handshake's deadline, changes nothing: %SLUICE_EVENT_RESTART_FAILED tells why. A second call
+ * before either event takes the place of the first.
  *
- * A peer that is replaced may say close_notify meanwhile. That is the end of the old association alone: the state becomes
- * %SLUICE_STATE_MEDIA_ONLY, nothing goes out under the old keys any more (%SLUICE_NOT_READY; RFC 7675 section 5.2), and with
- * the new ones it is %SLUICE_STATE_CONNECTED again. If the new association comes to nothing the transport ends then,
- * with %SLUICE_END_CLOSE_NOTIFY. A data-only transport ends at once.
+ * The close_notify of a peer that is replaced ends the old association alone: %SLUICE_STATE_MEDIA_ONLY, nothing goes out
+ * (%SLUICE_NOT_READY; RFC 7675 section 5.2) until the new one has keys, and if there never is one the transport ends
+ * with %SLUICE_END_CLOSE_NOTIFY. It ends at once on a data-only transport, or if the same peer's new one was finished.
  *
  * Who gives up a restart as client when its last flight is out cannot know whether the peer has gone over to it: if
  * packets come that are not authentic, announce another one. And there is room for two generations of keys: a call
- * within the overlap of the last restart, or a peer that begins again then, drops the oldest, with what is under way
- * under them.
+ * within the overlap of the last restart, or a peer that begins again then, drops the oldest and what comes by them.
  *
- * Before the first association is finished it begins anew. In %SLUICE_STATE_UNVERIFIED the new one has its whole time, too.
+ * Before the first association is finished it begins anew; in %SLUICE_STATE_UNVERIFIED the new one has its whole time.
  *
- * Nobody has to announce a peer that comes back by itself on the same path (RFC 6347 section 4.2.8): a ClientHello of
- * a new association is answered with a request for a cookie, and then goes the same way, with the fingerprints that are
- * known.
+ * Nobody has to announce a peer that comes back by itself on the same path (RFC 6347 section 4.2.8): the ClientHello is
+ * answered with a request for a cookie, and then it goes the same way, with the fingerprints that are known.
  *
  * Returns: %SLUICE_OK; %SLUICE_INVALID_STATE in %SLUICE_STATE_NEW and after sluice_transport_end_dtls();
  *   %SLUICE_INVALID_ARGUMENT when none of the fingerprints is of a hash that counts; %SLUICE_ENDED; %SLUICE_NO_MEMORY

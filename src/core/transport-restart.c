@@ -182,8 +182,13 @@ void sl_restart_over(SluiceTransport *self, SluiceTime now, int reason)
  * 7675 section 5.2): under these keys nothing goes out any more, what is still under way comes in. */
 void sl_restart_take_farewell(SluiceTransport *self, SluiceTime now)
 {
-    if (!self->restart.announced || self->state != SLUICE_STATE_CONNECTED || !self->srtp) {
+    if (!self->restart.announced || self->state != SLUICE_STATE_CONNECTED || !self->srtp ||
+        sl_second_is_of_same_peer(self)) {
         sl_transport_end(self, now, SLUICE_END_CLOSE_NOTIFY);
+        return;
+    }
+    if (self->second.phase == SL_SECOND_CANDIDATE) { /* nobody speaks by the old one any more */
+        sl_second_promote(self, now);
         return;
     }
     self->restart.farewell = 1;

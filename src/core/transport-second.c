@@ -281,6 +281,15 @@ int sl_second_may_be_in_use(const SluiceTransport *self)
            second->live_heard_at - sent_at < overlap(self) / 4;
 }
 
+int sl_second_is_of_same_peer(const SluiceTransport *self)
+{
+    const SlSecond *second = &self->second;
+
+    return (second->phase == SL_SECOND_UNVERIFIED || second->phase == SL_SECOND_CANDIDATE) &&
+           second->peer_der && second->peer_der_len == self->peer_der_len &&
+           memcmp(second->peer_der, self->peer_der, self->peer_der_len) == 0;
+}
+
 /* The server of a new association has waited for a sign that its peer has the new keys. Who still speaks under the old
  * ones has not: a client would have changed when it finished. */
 static void end_of_waiting(SluiceTransport *self, SluiceTime now)

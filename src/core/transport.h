@@ -250,6 +250,9 @@ void sl_second_heard_live(SluiceTransport *self, SluiceTime now);
 /* Something authentic has come: under the keys of an old one, or those that took their place. */
 void sl_second_heard(SluiceTransport *self, SluiceTime now, int by_old);
 
+/* 1 if the second one is finished, with the certificate that the live one's peer has. */
+int sl_second_is_of_same_peer(const SluiceTransport *self);
+
 /* Something came under a candidate's keys: now it is the live one. */
 void sl_second_promote(SluiceTransport *self, SluiceTime now);
 

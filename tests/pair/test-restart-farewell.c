@@ -99,6 +99,63 @@ static void test_a_stranger_comes(void **state)
     pair_close(&pair);
 }
 
+/* What @from has to say is given to the server at once. */
+static void give_farewell(Pair *pair, SluiceTransport *from)
+{
+    uint8_t datagram[2048];
+    const uint8_t *data;
+    SluiceKind kind;
+    size_t len;
+
+    assert_status(sluice_transport_close(from, vclock_now()), SLUICE_OK);
+    while (sluice_transport_peek_output(from, &data, &len)) {
+        assert_in_range(len, 1, sizeof datagram);
+        memcpy(datagram, data, len);
+        sluice_transport_pop_output(from, vclock_now(), SLUICE_SENT);
+        (void)sluice_transport_receive(at(pair, SERVER), vclock_now(), datagram, &len, &kind);
+    }
+    pair_drain(pair, SERVER);
+}
+
+/* The next one has finished already, and the server waits for a sign that it has the keys: now nobody has others. But who has
+ * finished and hangs up himself has gone, and takes his own next one with him. */
+static void test_the_next_one_is_there(void **state)
+{
+    SluiceFingerprint other = fingerprint_of(certificate_of(SERVER), SLUICE_HASH_SHA256);
+
+    (void)state;
+    for (int same = 0; same < 2; same++) {
+        SluiceConfig *config = new_config(same ? CLIENT : SERVER);
+        SluiceTransport *first;
+        Pair pair;
+
+        open_connected(&pair);
+        assert_status(same ? announce(&pair, SERVER, SLUICE_ROLE_SERVER)
+                           : sluice_transport_restart(at(&pair, SERVER), vclock_now(),
+                                                      SLUICE_ROLE_SERVER, &other, 1),
+                      SLUICE_OK);
+        first = at(&pair, CLIENT);
+        pair.end[CLIENT].transport = sluice_transport_new(config);
+        sluice_transport_set_path_validated(at(&pair, CLIENT), vclock_now(), 1);
+        pair_know(&pair, CLIENT);
+        pair_start(&pair, CLIENT, SLUICE_ROLE_CLIENT);
+        pair_run(&pair, 200 * MS);
+        assert_state(&pair, CLIENT, SLUICE_STATE_CONNECTED);
+        assert_int_equal(pair_stats(&pair, SERVER).generation, 1);
+        give_farewell(&pair, first);
+        if (same) {
+            assert_reason(&pair, SERVER, SLUICE_END_CLOSE_NOTIFY);
+        } else {
+            assert_state(&pair, SERVER, SLUICE_STATE_CONNECTED);
+            assert_int_equal(pair_stats(&pair, SERVER).generation, 2);
+            assert_talks(&pair);
+        }
+        sluice_transport_free(first);
+        sluice_config_unref(config);
+        pair_close(&pair);
+    }
+}
+
 /* One's own close and a second announcement in between, and a farewell that nobody has authenticated. */
 static void test_in_between(void **state)
 {
@@ -138,6 +195,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_next_one_comes),
         cmocka_unit_test(test_nobody_comes),
+        cmocka_unit_test(test_the_next_one_is_there),
         cmocka_unit_test(test_a_stranger_comes),
         cmocka_unit_test(test_in_between),
     };
