@@ -113,15 +113,17 @@ void peer_announces(World *self, int end, SluiceRole role, int identity)
                 : life->state == SLUICE_STATE_NEW || life->given_up ? SLUICE_INVALID_STATE
                                                                     : SLUICE_OK,
                 "end %d: restart", end);
+    /* Without memory for what is new it has the time of it all the same. */
+    if ((status == SLUICE_OK || status == SLUICE_NO_MEMORY) &&
+        life->state == SLUICE_STATE_UNVERIFIED &&
+        life->limit < vclock_now() + cast_limits[life->kind].handshake)
+        life->limit = vclock_now() + cast_limits[life->kind].handshake;
     if (status == SLUICE_OK && unfinished) {
         life->told = identity;
         self->crossed = 1;
         if (life->state == SLUICE_STATE_CONNECTING)
             life->limit = vclock_now() + cast_limits[life->kind].handshake;
     } else if (status == SLUICE_OK) {
-        if (life->state == SLUICE_STATE_UNVERIFIED &&
-            life->limit < vclock_now() + cast_limits[life->kind].handshake)
-            life->limit = vclock_now() + cast_limits[life->kind].handshake;
         /* What was finished has come into force first, of whom it was; of whom nobody knew it is of whom is named now. */
         if (expected != NOBODY)
             invariants_check(self);
