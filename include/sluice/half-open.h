@@ -17,12 +17,12 @@ SLUICE_BEGIN_DECLS
  * @of_one_source: the same of the transports whose peers have one source (sluice_transport_set_source()),
  *   1..@handshakes; default as many as @handshakes
  *
- * Each may hold 200 KB. One counts from its ClientHello, the one with the cookie where a cookie is asked for, until the peer's
- * fingerprint has matched, or it has failed; a new association beside a live one counts, too, but none that
- * this end has begun as client. A ClientHello too many is dropped (%SLUICE_DROPPED_FULL, counted in dropped_half_open). It
- * makes nothing and takes nothing: it has no role taken, no deadline begun and no cookie spent, so that the same
- * one, when its client sends it again, gets in as soon as there is room. HelloVerifyRequests, which cost nothing, go
- * out all the time.
+ * Each may hold 200 KB, or 300 KB when its peer has proved a certificate and has the keys. One counts from its
+ * ClientHello, the one with the cookie where a cookie is asked for, until the peer's fingerprint has matched, or it
+ * has failed; a new association beside a live one counts, too, but none that this end has begun as client. A
+ * ClientHello too many is dropped (%SLUICE_DROPPED_FULL, counted in dropped_half_open). It makes nothing and takes
+ * nothing: it has no role taken, no deadline begun and no cookie spent, so that the same one, when its client sends it
+ * again, gets in as soon as there is room. HelloVerifyRequests, which cost nothing, go out all the time.
  *
  * Returns: %SLUICE_OK, %SLUICE_INVALID_ARGUMENT, %SLUICE_INVALID_STATE
  */
