@@ -176,7 +176,8 @@ SLUICE_API SluiceStatus sluice_config_set_dtls_versions(SluiceConfig *self, unsi
  *
  * One end begins to use the new keys as soon as the new association is finished, the other when it has heard
  * the first, at the latest after half of this time; or later, where its last flight had to be sent again and again: as long
- * as it speaks by the old keys alone the other takes that, up to the deadline of a handshake.
+ * as it speaks by the old keys alone the other takes that, up to the deadline of a handshake. While the fingerprint for a
+ * finished association is not known yet, data and media go out under the old keys: name it before the peer gives them up.
  *
  * Returns: %SLUICE_OK, %SLUICE_INVALID_ARGUMENT, %SLUICE_INVALID_STATE
  */

@@ -43,8 +43,7 @@ SLUICE_API SluiceTransport *sluice_transport_new(SluiceConfig *config);
  * sluice_transport_free: (skip)
  * @self: (nullable): a transport
  *
- * Frees it and wipes its keys. Sends nothing: call sluice_transport_close() and drain the output before it
- * to end in order. Safe at any point of the caller's program.
+ * Frees it and wipes its keys, at any time. Sends nothing: to end in order call sluice_transport_close() and drain first.
  */
 SLUICE_API void sluice_transport_free(SluiceTransport *self);
 
@@ -213,13 +212,13 @@ SLUICE_API uint32_t sluice_transport_get_media_generation(const SluiceTransport 
  * @len: (inout): its length; on return the bytes to send
  * @capacity: bytes at @data, at least *@len + %SLUICE_PROTECT_ROOM
  *
- * Encrypts one outgoing packet. Queues nothing, allocates nothing of its own: send the result yourself.
- * Any thread.
+ * Encrypts one outgoing packet, in any thread. Queues nothing, allocates nothing of its own: send the result yourself.
  *
  * Returns: %SLUICE_OK; %SLUICE_NOT_READY: no verified keys, @data untouched; %SLUICE_ENDED; %SLUICE_NO_ROOM;
  *   %SLUICE_INVALID_ARGUMENT: no RTP or RTCP packet, or not aligned; %SLUICE_KEY_EXHAUSTED: this SSRC already sent
  *   this sequence number, or an older one outside the window, or 2^48 packets; or it is new, and 65,536 others have sent
- *   under these keys: the packet must not be sent. New keys help (sluice_transport_restart())
+ *   under these keys: the packet must not be sent. New keys help (sluice_transport_restart()). %SLUICE_WOULD_BLOCK: as many
+ *   SSRCs are live as the config allows: remove one; %SLUICE_NO_MEMORY; %SLUICE_INTERNAL: libsrtp refuses it
  */
 SLUICE_API SluiceStatus sluice_transport_protect(SluiceTransport *self, SluiceKind kind,
                                                  uint8_t *data, size_t *len, size_t capacity);
