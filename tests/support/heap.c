@@ -18,7 +18,7 @@
 #define SANITIZED 1
 #endif
 
-static _Atomic int64_t bytes;
+static _Atomic int64_t bytes, blocks;
 static _Atomic uint64_t calls;
 
 #if defined(__GLIBC__) && !defined(SANITIZED)
@@ -33,8 +33,10 @@ void __libc_free(void *pointer);
 static void *counted(void *pointer)
 {
     calls++;
-    if (pointer)
+    if (pointer) {
         bytes += (int64_t)malloc_usable_size(pointer);
+        blocks++;
+    }
     return pointer;
 }
 
@@ -47,8 +49,10 @@ void *realloc(void *pointer, size_t size)
     int64_t before = pointer ? (int64_t)malloc_usable_size(pointer) : 0;
     void *result = __libc_realloc(pointer, size);
 
-    if (result || size == 0)
+    if (pointer && (result || size == 0)) {
         bytes -= before;
+        blocks--;
+    }
     return counted(result);
 }
 
@@ -68,8 +72,10 @@ int posix_memalign(void **out, size_t alignment, size_t size)
 
 void free(void *pointer)
 {
-    if (pointer)
+    if (pointer) {
         bytes -= (int64_t)malloc_usable_size(pointer);
+        blocks--;
+    }
     __libc_free(pointer);
 }
 
@@ -86,5 +92,7 @@ int heap_is_counted(void)
 }
 
 int64_t heap_bytes(void) { return bytes; }
+
+int64_t heap_blocks(void) { return blocks; }
 
 uint64_t heap_calls(void) { return calls; }

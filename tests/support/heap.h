@@ -12,6 +12,7 @@
 int heap_is_counted(void);
 
 int64_t heap_bytes(void);
+int64_t heap_blocks(void);
 uint64_t heap_calls(void);
 
 #endif
