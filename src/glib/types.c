@@ -5,6 +5,7 @@
 #include "ice-transport-private.h"
 
 /* By hand: the macro of GLib is not ISO C. */
+/* G_DEFINE_BOXED_TYPE() is not ISO C (a union as argument). Each use ends like a declaration, which it is at its end. */
 #define DEFINE_BOXED(TypeName, type_name)                                                          \
     static gpointer type_name##_copy(gpointer self) { return type_name##_ref(self); }              \
     static void type_name##_free(gpointer self) { type_name##_unref(self); }                       \
@@ -15,10 +16,11 @@
             g_once_init_leave(&type, g_boxed_type_register_static(#TypeName, type_name##_copy,     \
                                                                   type_name##_free));              \
         return type;                                                                               \
-    }
+    }                                                                                              \
+    GType type_name##_get_type(void)
 
-DEFINE_BOXED(SluiceCertificate, sluice_certificate)
-DEFINE_BOXED(SluiceConfig, sluice_config)
+DEFINE_BOXED(SluiceCertificate, sluice_certificate);
+DEFINE_BOXED(SluiceConfig, sluice_config);
 
 #define V(value, nick)                                                                             \
     {                                                                                              \
@@ -32,7 +34,8 @@ DEFINE_BOXED(SluiceConfig, sluice_config)
         if (g_once_init_enter(&type))                                                              \
             g_once_init_leave(&type, g_enum_register_static(#TypeName, values));                   \
         return type;                                                                               \
-    }
+    }                                                                                              \
+    GType type_name##_get_type(void)
 
 DEFINE_ENUM(
     SluiceStatus, sluice_status, V(SLUICE_OK, "ok"), V(SLUICE_WOULD_BLOCK, "would-block"),
@@ -44,33 +47,33 @@ DEFINE_ENUM(
     V(SLUICE_DROPPED_REPLAYED, "dropped-replayed"), V(SLUICE_INVALID_ARGUMENT, "invalid-argument"),
     V(SLUICE_INVALID_STATE, "invalid-state"), V(SLUICE_NO_ROOM, "no-room"),
     V(SLUICE_KEY_EXHAUSTED, "key-exhausted"), V(SLUICE_UNSUPPORTED, "unsupported"),
-    V(SLUICE_ENDED, "ended"), V(SLUICE_NO_MEMORY, "no-memory"), V(SLUICE_INTERNAL, "internal"))
+    V(SLUICE_ENDED, "ended"), V(SLUICE_NO_MEMORY, "no-memory"), V(SLUICE_INTERNAL, "internal"));
 
 DEFINE_ENUM(SluiceRole, sluice_role, V(SLUICE_ROLE_AUTO, "auto"), V(SLUICE_ROLE_CLIENT, "client"),
-            V(SLUICE_ROLE_SERVER, "server"))
+            V(SLUICE_ROLE_SERVER, "server"));
 
 DEFINE_ENUM(SluiceState, sluice_state, V(SLUICE_STATE_NEW, "new"),
             V(SLUICE_STATE_LISTENING, "listening"), V(SLUICE_STATE_CONNECTING, "connecting"),
             V(SLUICE_STATE_UNVERIFIED, "unverified"), V(SLUICE_STATE_CONNECTED, "connected"),
             V(SLUICE_STATE_MEDIA_ONLY, "media-only"), V(SLUICE_STATE_CLOSED, "closed"),
-            V(SLUICE_STATE_FAILED, "failed"))
+            V(SLUICE_STATE_FAILED, "failed"));
 
 DEFINE_ENUM(SluiceSrtpProfile, sluice_srtp_profile, V(SLUICE_SRTP_NONE, "none"),
             V(SLUICE_SRTP_AES128_CM_SHA1_80, "aes128-cm-sha1-80"),
             V(SLUICE_SRTP_AES128_CM_SHA1_32, "aes128-cm-sha1-32"),
             V(SLUICE_SRTP_AEAD_AES_128_GCM, "aead-aes-128-gcm"),
-            V(SLUICE_SRTP_AEAD_AES_256_GCM, "aead-aes-256-gcm"))
+            V(SLUICE_SRTP_AEAD_AES_256_GCM, "aead-aes-256-gcm"));
 
 DEFINE_ENUM(SluiceKind, sluice_kind, V(SLUICE_KIND_UNKNOWN, "unknown"), V(SLUICE_KIND_STUN, "stun"),
             V(SLUICE_KIND_ZRTP, "zrtp"), V(SLUICE_KIND_DTLS, "dtls"), V(SLUICE_KIND_TURN, "turn"),
             V(SLUICE_KIND_QUIC, "quic"), V(SLUICE_KIND_RTP, "rtp"), V(SLUICE_KIND_RTCP, "rtcp"),
-            V(SLUICE_KIND_DATA, "data"), V(SLUICE_KIND_HELD, "held"))
+            V(SLUICE_KIND_DATA, "data"), V(SLUICE_KIND_HELD, "held"));
 
 DEFINE_ENUM(SluiceHash, sluice_hash, V(SLUICE_HASH_SHA1, "sha1"), V(SLUICE_HASH_SHA256, "sha256"),
-            V(SLUICE_HASH_SHA384, "sha384"), V(SLUICE_HASH_SHA512, "sha512"))
+            V(SLUICE_HASH_SHA384, "sha384"), V(SLUICE_HASH_SHA512, "sha512"));
 
 DEFINE_ENUM(SluiceKeyType, sluice_key_type, V(SLUICE_KEY_ECDSA_P256, "ecdsa-p256"),
-            V(SLUICE_KEY_RSA_2048, "rsa-2048"))
+            V(SLUICE_KEY_RSA_2048, "rsa-2048"));
 
 DEFINE_ENUM(SluiceEndReason, sluice_end_reason, V(SLUICE_END_LOCAL_CLOSE, "local-close"),
             V(SLUICE_END_CLOSE_NOTIFY, "close-notify"),
@@ -82,10 +85,10 @@ DEFINE_ENUM(SluiceEndReason, sluice_end_reason, V(SLUICE_END_LOCAL_CLOSE, "local
             V(SLUICE_END_ROLE_CONFLICT, "role-conflict"),
             V(SLUICE_END_WEAK_HANDSHAKE, "weak-handshake"), V(SLUICE_END_PROTOCOL, "protocol"),
             V(SLUICE_END_NO_MEMORY, "no-memory"), V(SLUICE_END_TRUNCATED, "truncated"),
-            V(SLUICE_END_CERTIFICATE, "certificate"))
+            V(SLUICE_END_CERTIFICATE, "certificate"));
 
 DEFINE_ENUM(SluiceLogLevel, sluice_log_level, V(SLUICE_LOG_ERROR, "error"),
-            V(SLUICE_LOG_INFO, "info"), V(SLUICE_LOG_DEBUG, "debug"))
+            V(SLUICE_LOG_INFO, "info"), V(SLUICE_LOG_DEBUG, "debug"));
 
 DEFINE_ENUM(SluiceError, sluice_error, V(SLUICE_ERROR_LOCAL_CLOSE, "local-close"),
             V(SLUICE_ERROR_CLOSE_NOTIFY, "close-notify"),
@@ -102,7 +105,7 @@ DEFINE_ENUM(SluiceError, sluice_error, V(SLUICE_ERROR_LOCAL_CLOSE, "local-close"
             V(SLUICE_ERROR_INVALID_STATE, "invalid-state"),
             V(SLUICE_ERROR_KEY_EXHAUSTED, "key-exhausted"),
             V(SLUICE_ERROR_UNSUPPORTED, "unsupported"), V(SLUICE_ERROR_ENDED, "ended"),
-            V(SLUICE_ERROR_ICE, "ice"), V(SLUICE_ERROR_INTERNAL, "internal"))
+            V(SLUICE_ERROR_ICE, "ice"), V(SLUICE_ERROR_INTERNAL, "internal"));
 
 SluiceCertificate *sluice_certificate_new(SluiceKeyType type, GError **error)
 {

@@ -156,6 +156,49 @@ static void test_the_next_one_is_there(void **state)
     }
 }
 
+/* Without media there is nothing that could go on; and whose certificate is that of who hangs up needs no fingerprint. */
+static void test_the_end_at_once(void **state)
+{
+    SluiceConfig *configs[2] = {new_config(CLIENT), new_config(SERVER)};
+    SluiceTransport *first;
+    SluiceConfig *config;
+    Pair pair;
+
+    (void)state;
+    for (int end = 0; end < 2; end++)
+        assert_status(sluice_config_set_srtp_profiles(configs[end], NULL, 0), SLUICE_OK);
+    open_with(&pair, configs[CLIENT], configs[SERVER]);
+    for (int end = 0; end < 2; end++) {
+        sluice_transport_set_path_validated(at(&pair, end), vclock_now(), 1);
+        pair_know(&pair, end);
+        pair_start(&pair, end, end == CLIENT ? SLUICE_ROLE_CLIENT : SLUICE_ROLE_SERVER);
+    }
+    pair_run(&pair, SECOND);
+    assert_state(&pair, SERVER, SLUICE_STATE_CONNECTED);
+    assert_status(announce(&pair, SERVER, SLUICE_ROLE_SERVER), SLUICE_OK);
+    give_farewell(&pair, at(&pair, CLIENT));
+    assert_reason(&pair, SERVER, SLUICE_END_CLOSE_NOTIFY);
+    pair_close(&pair);
+
+    open_connected(&pair);
+    assert_status(
+        sluice_transport_restart(at(&pair, SERVER), vclock_now(), SLUICE_ROLE_SERVER, NULL, 0),
+        SLUICE_OK);
+    first = at(&pair, CLIENT);
+    config = new_config(CLIENT);
+    pair.end[CLIENT].transport = sluice_transport_new(config);
+    sluice_transport_set_path_validated(at(&pair, CLIENT), vclock_now(), 1);
+    pair_know(&pair, CLIENT);
+    pair_start(&pair, CLIENT, SLUICE_ROLE_CLIENT);
+    pair_run(&pair, 200 * MS);
+    assert_state(&pair, CLIENT, SLUICE_STATE_CONNECTED);
+    give_farewell(&pair, first);
+    assert_reason(&pair, SERVER, SLUICE_END_CLOSE_NOTIFY);
+    sluice_transport_free(first);
+    sluice_config_unref(config);
+    pair_close(&pair);
+}
+
 /* One's own close and a second announcement in between, and a farewell that nobody has authenticated. */
 static void test_in_between(void **state)
 {
@@ -193,11 +236,9 @@ static void test_in_between(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_the_next_one_comes),
-        cmocka_unit_test(test_nobody_comes),
-        cmocka_unit_test(test_the_next_one_is_there),
-        cmocka_unit_test(test_a_stranger_comes),
-        cmocka_unit_test(test_in_between),
+        cmocka_unit_test(test_the_next_one_comes),    cmocka_unit_test(test_nobody_comes),
+        cmocka_unit_test(test_the_next_one_is_there), cmocka_unit_test(test_a_stranger_comes),
+        cmocka_unit_test(test_the_end_at_once),       cmocka_unit_test(test_in_between),
     };
 
     return cmocka_run_group_tests(tests, NULL, free_certificates);
