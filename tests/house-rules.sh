@@ -98,6 +98,14 @@ without_licence() {
 }
 nothing "each file names its licence" without_licence
 
+not_for_tsan() {
+    local file
+    for file in $(grep -lE '^ *# *include *[<"](pthread|threads)\.h' tests/core/test-*.c tests/pair/test-*.c tests/stream/test-*.c); do
+        sed -n '/^threaded_tests =/,/[^\\]$/p' tests/local.mk | grep -q "${file%.c} " || echo "$file"
+    done
+}
+nothing "no test with threads is missing in threaded_tests" not_for_tsan
+
 # Time is an argument there; a test that waits for a clock fails on a slow machine and wastes a fast one.
 waits='\b(sleep|usleep|nanosleep|clock_nanosleep|g_usleep|poll|ppoll|select|pselect|alarm|setitimer)'
 nothing "tests of the core and of pairs wait for no clock" grep -nE "$waits *\\(" tests/core/*.c tests/pair/*.c tests/stream/*.c

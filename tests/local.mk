@@ -84,7 +84,7 @@ check-interop: all $(stream_interop_programs)
 	$(MAKE) check-TESTS TESTS='$(interop_tests) $(stream_interop_tests)' TEST_TIMEOUT=600
 check-simulate: all tests/pair/simulate$(EXEEXT)
 	$(MAKE) check-TESTS TESTS='$(simulate_tests)' TEST_TIMEOUT=1200
-# The sweep over failing allocations is the long one: every 29th will do here, and a tenth of the pairs of the threads.
+# The sweep over failing allocations is the long one: every 61st will do here, and a tenth of the pairs of the threads.
 # Handshakes by the hundred take it minutes, and the sanitizers run them too; wiped-keys reads memory that nobody has written.
 valgrind_left_out = \
 	tests/pair/test-bad-paths \
@@ -96,15 +96,33 @@ valgrind_left_out = \
 	tests/pair/test-forged-storm \
 	tests/pair/test-fresh-attempts \
 	tests/pair/test-half-open-memory \
+	tests/pair/test-interrupted-cookie \
 	tests/pair/test-odd-certificates \
+	tests/pair/test-reordered-flights \
+	tests/pair/test-restart-hellos \
+	tests/pair/test-restart-media \
 	tests/pair/test-restart-newcomers \
+	tests/pair/test-restart-order \
+	tests/pair/test-threads-configs \
+	tests/pair/test-weak-peers \
 	tests/pair/test-wiped-keys
 check-valgrind: all $(check_PROGRAMS)
-	SLUICE_TEST_OOM_STEP=29 SLUICE_TEST_PAIRS=50 $(MAKE) check-TESTS \
+	SLUICE_TEST_OOM_STEP=61 SLUICE_TEST_PAIRS=50 $(MAKE) check-TESTS \
 	  TESTS='$(filter-out $(valgrind_left_out),$(pair_tests))' TEST_TIMEOUT=1200 \
 	  TEST_WRAPPER='$(LIBTOOL) --mode=execute $(VALGRIND) --quiet --leak-check=full \
 	  --errors-for-leak-kinds=definite,indirect,possible --error-exitcode=99 \
 	  --suppressions=$(abs_top_srcdir)/tests/support/valgrind.supp'
+# What has threads of its own, for ThreadSanitizer; it has nothing to say of the others. tests/house-rules.sh misses none.
+threaded_tests = \
+	tests/core/test-certificate \
+	tests/core/test-srtp-openssl \
+	tests/pair/test-capture-file \
+	tests/pair/test-fan-out \
+	tests/pair/test-threads \
+	tests/pair/test-threads-configs \
+	tests/pair/test-threads-many \
+	tests/pair/test-threads-media \
+	$(glib_tests)
 # The table of docs/interop.md, in the source tree, from what its tests note down.
 interop_noted = tests/interop/test-openssl.py tests/interop/test-gnutls.py tests/interop/test-gst-dtls-srtp.py \
 	tests/interop/test-whip-peers.py
