@@ -112,6 +112,7 @@ static void adopt(World *self, int end, Life *life)
             world_wrong(self, "end %d is connected without keys", end);
     }
     check_peer(self, end, life);
+    life->awaits = 0;
     if (self->faults.out_of_memory)
         return;
     if (life->announced)
@@ -286,7 +287,7 @@ static void take_place(Life *life)
 {
     if (life->announced)
         life->told = life->told_next;
-    life->announced = 0;
+    life->announced = life->awaits = 0;
 }
 
 static void check_state(World *self, int end, Life *life, const SluiceStats *before)
@@ -340,6 +341,8 @@ static void check_timer(World *self, int end, const Life *life)
     case SLUICE_STATE_CONNECTED:
     case SLUICE_STATE_MEDIA_ONLY:
     default:
+        if (life->awaits && due == SLUICE_TIME_NEVER)
+            world_wrong(self, "end %d has a restart announced and no timer", end);
         break;
     }
 }
@@ -417,7 +420,10 @@ static void read_events(World *self, int end, Life *life)
                       sluice_end_reason_name(event->u.reason));
             if (!life->announced && !self->faults.out_of_memory)
                 world_wrong(self, "end %d: a restart has failed that was not announced", end);
-            life->announced = 0;
+            if (event->u.reason == SLUICE_END_DEADLINE &&
+                event->time < life->announced_at + cast_limits[life->kind].handshake)
+                world_wrong(self, "end %d: a restart has failed before its time was over", end);
+            life->announced = life->awaits = 0;
             life->refused = 1;
         }
         note_event(self, end, event);

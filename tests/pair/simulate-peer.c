@@ -125,9 +125,11 @@ void peer_announces(World *self, int end, SluiceRole role, int identity)
             life->limit = vclock_now() + cast_limits[life->kind].handshake;
     } else if (status == SLUICE_OK) {
         /* What was finished has come into force first, of whom it was; of whom nobody knew it is of whom is named now. */
+        life->awaits = 0;
         if (expected != NOBODY)
             invariants_check(self);
-        life->announced = 1;
+        life->announced = life->awaits = 1;
+        life->announced_at = vclock_now();
         life->announced_role = role;
         life->told_next = identity;
     }

@@ -92,6 +92,8 @@ typedef struct {
     int told;           /* the identity that the peer must have; NOBODY: not said */
     unsigned ever_told; /* a bit for each that was named, whatever the call said */
     int announced;      /* a restart runs that was announced, with these */
+    int awaits;         /* and comes to something by a deadline; known without memory, too */
+    SluiceTime announced_at;
     int told_next;
     SluiceRole announced_role;
     SluiceTime
