@@ -63,6 +63,10 @@ SlDtls *sl_second_begin(SluiceTransport *self, SluiceTime now, SluiceRole role)
     const SluiceConfig *config = self->config;
     SluiceTime patience = config->handshake_deadline;
 
+    /* What was announced has no deadline any more once an association was finished. But this one takes its place, and if
+     * nothing comes of it nobody else would tell. */
+    if (self->restart.announced && self->restart.deadline == SLUICE_TIME_NEVER)
+        self->restart.deadline = now + config->handshake_deadline;
     if (!self->attempts || (!sl_attempts_have_evidence(self) && !self->restart.announced))
         sl_attempts_begin(self, now);
     sl_second_clear(self);
@@ -80,8 +84,7 @@ SlDtls *sl_second_begin(SluiceTransport *self, SluiceTime now, SluiceRole role)
     if (!self->restart.announced && patience > PATIENCE)
         patience = PATIENCE;
     enter(self, now, SL_SECOND_ATTEMPT, patience);
-    /* What was announced has no deadline any more once an association was finished; but this one needs one. */
-    if (self->restart.announced && self->restart.deadline != SLUICE_TIME_NEVER)
+    if (self->restart.announced)
         self->second.deadline = self->restart.deadline;
     return self->associations[SL_SECOND];
 }

@@ -65,6 +65,7 @@ pair_tests += \
 	tests/pair/test-restart-newcomers \
 	tests/pair/test-restart-order \
 	tests/pair/test-restart-farewell \
+	tests/pair/test-restart-time \
 	tests/pair/test-restart-unfinished \
 	tests/pair/test-rtt \
 	tests/pair/test-short-records \
