@@ -247,6 +247,8 @@ static void keep_second(SluiceTransport *self, SluiceTime now)
     if (phase == SL_SECOND_CANDIDATE && expected->n)
         return;
     sl_dtls_set_identity(self->associations[SL_SECOND], expected);
+    if (phase == SL_SECOND_ATTEMPT) /* it has the time of what is announced, not that of a stranger */
+        self->second.deadline = self->restart.deadline;
     if (phase == SL_SECOND_CANDIDATE) /* its client speaks by it already */
         sl_second_doubt(self, now);
     if (phase == SL_SECOND_UNVERIFIED)

@@ -98,10 +98,40 @@ static void test_broken_in_the_place_of_one_that_waits(void **state)
     }
 }
 
+/* Bug: a restart failed at both ends when the path was away for nine seconds, if the ClientHello had been there before the
+ * server was told of it. Mechanism: what is kept of an attempt that nobody had announced kept its patience of eight
+ * seconds, and its client, which waits for the answer to what it has said, does not begin anew. */
+static void test_kept_has_the_whole_time(void **state)
+{
+    (void)state;
+    for (SluiceTime after = 15 * MS; after < 60 * MS; after += 5 * MS) {
+        SluiceTime back;
+        Pair pair;
+
+        open_connected(&pair);
+        assert_status(announce(&pair, CLIENT, SLUICE_ROLE_CLIENT), SLUICE_OK);
+        pair_run(&pair, after);
+        back = vclock_now() + 13 * SECOND;
+        for (int end = 0; end < 2; end++) {
+            pair.end[end].link.filter = lose_until;
+            pair.end[end].link.filter_context = &back;
+        }
+        pair_run(&pair, 100 * MS);
+        assert_status(announce(&pair, SERVER, SLUICE_ROLE_SERVER), SLUICE_OK);
+        run_to_generations(&pair, 2, 2, 29 * SECOND);
+        pair_run(&pair, 13 * SECOND);
+        assert_null(event_of(&pair, CLIENT, SLUICE_EVENT_RESTART_FAILED));
+        assert_null(event_of(&pair, SERVER, SLUICE_EVENT_RESTART_FAILED));
+        assert_talks(&pair);
+        pair_close(&pair);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_broken_in_the_place_of_one_that_waits),
+        cmocka_unit_test(test_kept_has_the_whole_time),
     };
 
     return cmocka_run_group_tests(tests, NULL, free_certificates);
