@@ -99,10 +99,12 @@ void sl_second_fail(SluiceTransport *self, SluiceTime now, SluiceEndReason reaso
     sl_second_clear(self);
     if (!self->restart.announced)
         sl_attempts_end(self);
-    self->restart.reason = (int)reason;
+    /* That there was no time left says less than what came of an attempt before. */
+    if (reason != SLUICE_END_DEADLINE || !self->restart.reason)
+        self->restart.reason = (int)reason;
     /* A server waits for the next ClientHello, as long as there is time for one. */
     if (asked || self->restart.deadline == SLUICE_TIME_NEVER)
-        sl_restart_over(self, now, (int)reason);
+        sl_restart_over(self, now, self->restart.reason);
 }
 
 /* -- changing places ---------------------------------------------------------------------------------------- */

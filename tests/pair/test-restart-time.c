@@ -127,11 +127,44 @@ static void test_kept_has_the_whole_time(void **state)
     }
 }
 
+/* Somebody else has come in time, and the next that begins stands still: that is what there is to say of it. */
+static void test_says_what_it_has_failed_of(void **state)
+{
+    static const SluiceEndReason reasons[] = {SLUICE_END_DEADLINE, SLUICE_END_FINGERPRINT_MISMATCH};
+
+    (void)state;
+    for (int strange = 0; strange < 2; strange++) {
+        Pair pair;
+
+        open_connected(&pair);
+        assert_status(
+            sluice_transport_restart(at(&pair, SERVER), vclock_now(), SLUICE_ROLE_SERVER, NULL, 0),
+            SLUICE_OK);
+        if (strange) {
+            sluice_transport_free(replace_client(&pair, SERVER));
+            pair_run(&pair, SECOND);
+        }
+        assert_status(pair_know(&pair, SERVER), SLUICE_OK);
+        assert_int_equal(pair_stats(&pair, SERVER).restarts_failed, strange);
+        pair_run(&pair, 10 * SECOND);
+        assert_null(event_of(&pair, SERVER, SLUICE_EVENT_RESTART_FAILED));
+        assert_true(begin_strange(&pair, SERVER, 0));
+        pair_run(&pair, 31 * SECOND);
+        assert_non_null(event_of(&pair, SERVER, SLUICE_EVENT_RESTART_FAILED));
+        assert_string_equal(
+            sluice_end_reason_name(event_of(&pair, SERVER, SLUICE_EVENT_RESTART_FAILED)->u.reason),
+            sluice_end_reason_name(reasons[strange]));
+        assert_state(&pair, SERVER, SLUICE_STATE_CONNECTED);
+        pair_close(&pair);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_broken_in_the_place_of_one_that_waits),
         cmocka_unit_test(test_kept_has_the_whole_time),
+        cmocka_unit_test(test_says_what_it_has_failed_of),
     };
 
     return cmocka_run_group_tests(tests, NULL, free_certificates);
