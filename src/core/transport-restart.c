@@ -182,7 +182,9 @@ void sl_restart_over(SluiceTransport *self, SluiceTime now, int reason)
  * 7675 section 5.2): under these keys nothing goes out any more, what is still under way comes in. */
 void sl_restart_take_farewell(SluiceTransport *self, SluiceTime now)
 {
-    if (!self->restart.announced || self->state != SLUICE_STATE_CONNECTED || !self->srtp ||
+    int is_verified = sl_transport_is_verified(self);
+
+    if (!self->restart.announced || (is_verified && !self->srtp) ||
         sl_second_is_of_same_peer(self)) {
         sl_transport_end(self, now, SLUICE_END_CLOSE_NOTIFY);
         return;
@@ -192,6 +194,10 @@ void sl_restart_take_farewell(SluiceTransport *self, SluiceTime now)
         return;
     }
     self->restart.farewell = 1;
+    if (!is_verified) { /* nobody will name it any more: the time is that of what is announced */
+        self->deadline = SLUICE_TIME_NEVER;
+        return;
+    }
     pthread_mutex_lock(&self->send_lock);
     self->srtp_out = NULL;
     pthread_mutex_unlock(&self->send_lock);
@@ -247,7 +253,8 @@ static void keep_second(SluiceTransport *self, SluiceTime now)
     if (phase == SL_SECOND_CANDIDATE && expected->n)
         return;
     sl_dtls_set_identity(self->associations[SL_SECOND], expected);
-    if (phase == SL_SECOND_ATTEMPT) /* it has the time of what is announced, not that of a stranger */
+    if (phase ==
+        SL_SECOND_ATTEMPT) /* it has the time of what is announced, not that of a stranger */
         self->second.deadline = self->restart.deadline;
     if (phase == SL_SECOND_CANDIDATE) /* its client speaks by it already */
         sl_second_doubt(self, now);

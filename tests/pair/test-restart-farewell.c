@@ -199,6 +199,48 @@ static void test_the_end_at_once(void **state)
     pair_close(&pair);
 }
 
+/* Bug: somebody whom nobody had verified ended the call that signalling had handed to another peer. Mechanism: the rule was that
+ * of a connected transport alone. */
+static void test_who_has_left_was_never_known(void **state)
+{
+    (void)state;
+    for (int comes = 0; comes < 2; comes++) {
+        Pair pair;
+
+        open_default(&pair);
+        for (int end = 0; end < 2; end++)
+            sluice_transport_set_path_validated(at(&pair, end), vclock_now(), 1);
+        pair_know(&pair, CLIENT);
+        pair_start(&pair, SERVER, SLUICE_ROLE_SERVER);
+        pair_start(&pair, CLIENT, SLUICE_ROLE_CLIENT);
+        pair_run(&pair, 100 * MS);
+        assert_state(&pair, SERVER, SLUICE_STATE_UNVERIFIED);
+        assert_status(pair_send_data(&pair, CLIENT, "before", 6), SLUICE_OK);
+        pair_run(&pair, 10 * SECOND);
+        assert_status(announce(&pair, SERVER, SLUICE_ROLE_SERVER), SLUICE_OK);
+        give_farewell(&pair, at(&pair, CLIENT));
+        assert_state(&pair, SERVER, SLUICE_STATE_UNVERIFIED);
+        pair_run(&pair, 25 * SECOND);
+        assert_state(&pair, SERVER, SLUICE_STATE_UNVERIFIED);
+        if (comes) {
+            pair_reboot(&pair, CLIENT);
+            pair_start(&pair, CLIENT, SLUICE_ROLE_CLIENT);
+            assert_true(pair_run_until(&pair, pair_both_connected, vclock_now() + SECOND));
+            assert_int_equal(pair_count(&pair, SERVER, SLUICE_KIND_DATA), 0);
+            assert_talks(&pair);
+            pair_run(&pair, 60 * SECOND);
+            assert_talks(&pair);
+        } else {
+            pair_run(&pair, 6 * SECOND);
+            assert_non_null(event_of(&pair, SERVER, SLUICE_EVENT_RESTART_FAILED));
+            assert_reason(&pair, SERVER, SLUICE_END_CLOSE_NOTIFY);
+            assert_int_equal(pair.end[SERVER].n_messages, 0);
+        }
+        assert_int_equal(sluice_transport_next_timeout(at(&pair, SERVER)), SLUICE_TIME_NEVER);
+        pair_close(&pair);
+    }
+}
+
 /* One's own close and a second announcement in between, and a farewell that nobody has authenticated. */
 static void test_in_between(void **state)
 {
@@ -236,9 +278,13 @@ static void test_in_between(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_the_next_one_comes),    cmocka_unit_test(test_nobody_comes),
-        cmocka_unit_test(test_the_next_one_is_there), cmocka_unit_test(test_a_stranger_comes),
-        cmocka_unit_test(test_the_end_at_once),       cmocka_unit_test(test_in_between),
+        cmocka_unit_test(test_the_next_one_comes),
+        cmocka_unit_test(test_nobody_comes),
+        cmocka_unit_test(test_the_next_one_is_there),
+        cmocka_unit_test(test_a_stranger_comes),
+        cmocka_unit_test(test_the_end_at_once),
+        cmocka_unit_test(test_in_between),
+        cmocka_unit_test(test_who_has_left_was_never_known),
     };
 
     return cmocka_run_group_tests(tests, NULL, free_certificates);
