@@ -184,7 +184,7 @@ void sl_restart_take_farewell(SluiceTransport *self, SluiceTime now)
 {
     int is_verified = sl_transport_is_verified(self);
 
-    if (!self->restart.announced || (is_verified && !self->srtp) ||
+    if (!self->restart.announced || (is_verified && !self->srtp) || self->restart.peer_left ||
         sl_second_is_of_same_peer(self)) {
         sl_transport_end(self, now, SLUICE_END_CLOSE_NOTIFY);
         return;
@@ -284,7 +284,7 @@ SluiceStatus sluice_transport_restart(SluiceTransport *self, SluiceTime now, Slu
     if (self->second.phase == SL_SECOND_CANDIDATE && !kept)
         sl_second_promote(self, now);
     self->restart.announced = 1;
-    self->restart.reason = 0;
+    self->restart.reason = self->restart.peer_left = 0;
     self->restart.role = role;
     sl_peer_identity_take(&self->restart.identity, &identity);
     if (!sl_transport_is_established(self))

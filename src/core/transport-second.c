@@ -70,6 +70,7 @@ SlDtls *sl_second_begin(SluiceTransport *self, SluiceTime now, SluiceRole role)
     if (!self->attempts || (!sl_attempts_have_evidence(self) && !self->restart.announced))
         sl_attempts_begin(self, now);
     sl_second_clear(self);
+    self->restart.peer_left = 0;
     sinks.offer = second->offer = calloc(1, sizeof *second->offer);
     if (!second->offer)
         return NULL;
@@ -341,6 +342,7 @@ void sl_second_after_dtls(SluiceTransport *self, SluiceTime now, SlDtlsResult re
     } else if (result != SL_DTLS_OK && self->associations[SL_SECOND] == association) {
         memset(&why, 0, sizeof why);
         sl_dtls_get_end(association, &why);
+        self->restart.peer_left = result == SL_DTLS_CLOSED && sl_second_is_of_same_peer(self);
         sl_second_fail(self, now, result == SL_DTLS_CLOSED ? SLUICE_END_CLOSE_NOTIFY : why.reason);
     }
 }

@@ -61,6 +61,7 @@ typedef struct {
     int refused;             /* at refused_at the peer was told that what it tries is refused */
     SluiceTime refused_at;
     int farewell;        /* the peer has closed the association that is to be replaced */
+    int peer_left;       /* or one that it has finished in its place */
     SluiceTime deadline; /* NEVER: an association's own counts, or nothing is announced */
 } SlRestart;
 

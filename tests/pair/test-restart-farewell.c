@@ -199,6 +199,85 @@ static void test_the_end_at_once(void **state)
     pair_close(&pair);
 }
 
+/* A packet that the client seals by its first keys. */
+static size_t seal(Pair *pair, uint16_t sequence, uint8_t packet[60 + SLUICE_PROTECT_ROOM])
+{
+    size_t len = pair_make_media(packet, SLUICE_KIND_RTP, 5, sequence, 0x33, 40);
+
+    assert_status(sluice_transport_protect(at(pair, CLIENT), SLUICE_KIND_RTP, packet, &len,
+                                           60 + SLUICE_PROTECT_ROOM),
+                  SLUICE_OK);
+    return len;
+}
+
+/* Bug: a peer that hung up when it had just finished the announced association was waited for until the deadline. Mechanism:
+ * it closes that one first and then the old one; something by the old keys had come in between, so the first was no end but
+ * a failure of what was announced, and the second was taken for the farewell of somebody who is replaced. */
+static void test_both_are_closed(void **state)
+{
+    (void)state;
+    for (int between = 0; between < 2; between++) {
+        _Alignas(4) uint8_t packet[60 + SLUICE_PROTECT_ROOM];
+        SluiceKind kind;
+        size_t len;
+        Pair pair;
+
+        open_connected(&pair);
+        len = seal(&pair, 1, packet);
+        assert_status(announce(&pair, SERVER, SLUICE_ROLE_SERVER), SLUICE_OK);
+        assert_status(announce(&pair, CLIENT, SLUICE_ROLE_CLIENT), SLUICE_OK);
+        while (pair_stats(&pair, CLIENT).generation != 2)
+            assert_true(pair_step(&pair, vclock_now() + SECOND));
+        if (between)
+            assert_status(
+                sluice_transport_receive(at(&pair, SERVER), vclock_now(), packet, &len, &kind),
+                SLUICE_OK);
+        give_farewell(&pair, at(&pair, CLIENT));
+        assert_reason(&pair, SERVER, SLUICE_END_CLOSE_NOTIFY);
+        pair_close(&pair);
+    }
+}
+
+/* The twin: he has closed the new one, begins yet another, and then takes his leave of the old one: that is no end. */
+static void test_another_follows_the_closed_one(void **state)
+{
+    _Alignas(4) uint8_t packet[60 + SLUICE_PROTECT_ROOM];
+    SluiceTransport *first;
+    SluiceConfig *config = new_config(CLIENT);
+    SluiceKind kind;
+    size_t len;
+    Pair pair;
+
+    (void)state;
+    open_connected(&pair);
+    len = seal(&pair, 1, packet);
+    assert_status(announce(&pair, SERVER, SLUICE_ROLE_SERVER), SLUICE_OK);
+    first = at(&pair, CLIENT);
+    for (int i = 0; i < 2; i++) {
+        pair.end[CLIENT].transport = sluice_transport_new(config);
+        sluice_transport_set_path_validated(at(&pair, CLIENT), vclock_now(), 1);
+        pair_know(&pair, CLIENT);
+        pair_start(&pair, CLIENT, SLUICE_ROLE_CLIENT);
+        pair_run(&pair, i ? 35 * MS : 200 * MS);
+        if (i)
+            break;
+        assert_state(&pair, CLIENT, SLUICE_STATE_CONNECTED);
+        assert_status(
+            sluice_transport_receive(at(&pair, SERVER), vclock_now(), packet, &len, &kind),
+            SLUICE_OK);
+        give_farewell(&pair, at(&pair, CLIENT));
+        assert_int_equal(pair_stats(&pair, SERVER).restarts_failed, 1);
+        sluice_transport_free(at(&pair, CLIENT));
+    }
+    give_farewell(&pair, first);
+    assert_state(&pair, SERVER, SLUICE_STATE_MEDIA_ONLY);
+    run_to_generations(&pair, 1, 2, 2 * SECOND);
+    assert_talks(&pair);
+    sluice_transport_free(first);
+    sluice_config_unref(config);
+    pair_close(&pair);
+}
+
 /* Bug: somebody whom nobody had verified ended the call that signalling had handed to another peer. Mechanism: the rule was that
  * of a connected transport alone. */
 static void test_who_has_left_was_never_known(void **state)
@@ -284,6 +363,8 @@ int main(void)
         cmocka_unit_test(test_a_stranger_comes),
         cmocka_unit_test(test_the_end_at_once),
         cmocka_unit_test(test_in_between),
+        cmocka_unit_test(test_both_are_closed),
+        cmocka_unit_test(test_another_follows_the_closed_one),
         cmocka_unit_test(test_who_has_left_was_never_known),
     };
 
