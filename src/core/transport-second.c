@@ -226,9 +226,10 @@ void sl_second_verify(SluiceTransport *self, SluiceTime now)
     enter(self, now, SL_SECOND_CANDIDATE, overlap(self) / 2);
     second->live_heard_at = SLUICE_TIME_NEVER;
     second->last_flight_at = 0;
-    /* Of what has waited for the fingerprint a message is a sign, too, and the peer may hear nothing else by now. */
+    /* Of what has waited for the fingerprint a message is a sign, too, and the peer may hear nothing else by now. Nor is there
+     * anything to wait for when who had the old keys has taken his leave. */
     if (sl_dtls_role(association) == SLUICE_ROLE_CLIENT || !sl_transport_is_verified(self) ||
-        sl_dtls_messages(association) > 0)
+        sl_dtls_messages(association) > 0 || self->restart.farewell)
         sl_second_promote(self, now);
 }
 

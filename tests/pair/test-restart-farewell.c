@@ -278,6 +278,52 @@ static void test_another_follows_the_closed_one(void **state)
     pair_close(&pair);
 }
 
+/* Bug: who had taken his leave kept the next one out for as long as he went on speaking, and the call ended over that; and if he
+ * did not, nothing went out for a second more. Mechanism: the server waited for a sign that its peer has the new keys, and
+ * what came by the old ones was a sign that it has not. */
+static void test_who_has_left_speaks(void **state)
+{
+    SluiceFingerprint other = fingerprint_of(certificate_of(SERVER), SLUICE_HASH_SHA256);
+
+    (void)state;
+    for (int speaks = 0; speaks < 2; speaks++) {
+        _Alignas(4) uint8_t packets[10][60 + SLUICE_PROTECT_ROOM];
+        SluiceConfig *config = new_config(SERVER);
+        SluiceKind kind;
+        size_t len = 0;
+        Pair pair;
+
+        open_connected(&pair);
+        for (int i = 0; i < 10; i++)
+            len = seal(&pair, (uint16_t)(i + 1), packets[i]);
+        assert_status(sluice_transport_restart(at(&pair, SERVER), vclock_now(), SLUICE_ROLE_SERVER,
+                                               &other, 1),
+                      SLUICE_OK);
+        give_farewell(&pair, at(&pair, CLIENT));
+        assert_left(&pair);
+        sluice_transport_free(at(&pair, CLIENT));
+        pair.end[CLIENT].transport = sluice_transport_new(config);
+        sluice_transport_set_path_validated(at(&pair, CLIENT), vclock_now(), 1);
+        pair_know(&pair, CLIENT);
+        pair_start(&pair, CLIENT, SLUICE_ROLE_CLIENT);
+        for (int i = 0; i < 10; i++) {
+            size_t n = len;
+
+            if (speaks)
+                assert_status(sluice_transport_receive(at(&pair, SERVER), vclock_now(), packets[i],
+                                                       &n, &kind),
+                              SLUICE_OK);
+            pair_run(&pair, 10 * MS);
+        }
+        assert_state(&pair, CLIENT, SLUICE_STATE_CONNECTED);
+        assert_state(&pair, SERVER, SLUICE_STATE_CONNECTED);
+        assert_int_equal(pair_stats(&pair, SERVER).generation, 2);
+        assert_talks(&pair);
+        sluice_config_unref(config);
+        pair_close(&pair);
+    }
+}
+
 /* Bug: somebody whom nobody had verified ended the call that signalling had handed to another peer. Mechanism: the rule was that
  * of a connected transport alone. */
 static void test_who_has_left_was_never_known(void **state)
@@ -365,6 +411,7 @@ int main(void)
         cmocka_unit_test(test_in_between),
         cmocka_unit_test(test_both_are_closed),
         cmocka_unit_test(test_another_follows_the_closed_one),
+        cmocka_unit_test(test_who_has_left_speaks),
         cmocka_unit_test(test_who_has_left_was_never_known),
     };
 
