@@ -394,6 +394,11 @@ static void at_deadline(SluiceTransport *self, SluiceTime now)
 
 void sl_second_handle_timeout(SluiceTransport *self, SluiceTime now)
 {
+    /* At the deadline what has broken an attempt is believed, as that of the first one is. */
+    if (sl_restart_next_timeout(self) <= now && sl_attempts_have_evidence(self)) {
+        sl_attempts_believe(self, now);
+        return;
+    }
     if (self->associations[SL_SECOND])
         sl_second_after_dtls(self, now, sl_dtls_handle_timeout(self->associations[SL_SECOND], now));
     if (self->second.deadline <= now && !sl_transport_has_ended(self))

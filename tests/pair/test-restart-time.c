@@ -45,16 +45,23 @@ static void give_farewell(Pair *pair, SluiceTransport *from)
     }
 }
 
+/* A certificate message without one: that breaks the handshake. */
+static void give_no_certificate(Pair *pair)
+{
+    static const uint8_t none[] = {22, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 9, 0, 15, 11,
+                                   0,  0,    3,    0, 2, 0, 0, 0, 0, 0, 3, 0, 0,  0};
+
+    give(pair, none, sizeof none);
+}
+
 /* A handshake is broken among so much that is of no use that what broke it is no evidence. */
 static void break_among_noise(Pair *pair)
 {
-    static const uint8_t no_certificate[] = {22, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 9, 0, 15, 11,
-                                             0,  0,    3,    0, 2, 0, 0, 0, 0, 0, 3, 0, 0,  0};
     static const uint8_t noise[] = {22, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 8, 0, 0};
 
     for (int i = 0; i < 30; i++)
         give(pair, noise, sizeof noise);
-    give(pair, no_certificate, sizeof no_certificate);
+    give_no_certificate(pair);
 }
 
 /* Bug: a restart that was announced never came to an end, without a timer; and the transport neither, when the peer that was
@@ -159,12 +166,38 @@ static void test_says_what_it_has_failed_of(void **state)
     }
 }
 
+/* What has broken an attempt is believed when nothing better has come for a while; at the deadline at once. */
+static void test_says_what_has_broken_it_last(void **state)
+{
+    SluiceTime deadline;
+    Pair pair;
+
+    (void)state;
+    open_connected(&pair);
+    deadline = vclock_now() + 30 * SECOND;
+    assert_status(announce(&pair, SERVER, SLUICE_ROLE_SERVER), SLUICE_OK);
+    pair_run(&pair, deadline - 100 * MS - vclock_now());
+    assert_true(begin_strange(&pair, SERVER, 0));
+    give_no_certificate(&pair);
+    assert_int_equal(pair_stats(&pair, SERVER).attempts_given_up, 1);
+    assert_null(event_of(&pair, SERVER, SLUICE_EVENT_RESTART_FAILED));
+    pair_run(&pair, 100 * MS);
+    assert_non_null(event_of(&pair, SERVER, SLUICE_EVENT_RESTART_FAILED));
+    assert_string_equal(
+        sluice_end_reason_name(event_of(&pair, SERVER, SLUICE_EVENT_RESTART_FAILED)->u.reason),
+        sluice_end_reason_name(SLUICE_END_ALERT_SENT));
+    assert_talks(&pair);
+    assert_int_equal(sluice_transport_next_timeout(at(&pair, SERVER)), SLUICE_TIME_NEVER);
+    pair_close(&pair);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_broken_in_the_place_of_one_that_waits),
         cmocka_unit_test(test_kept_has_the_whole_time),
         cmocka_unit_test(test_says_what_it_has_failed_of),
+        cmocka_unit_test(test_says_what_has_broken_it_last),
     };
 
     return cmocka_run_group_tests(tests, NULL, free_certificates);
