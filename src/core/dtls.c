@@ -436,6 +436,8 @@ uint32_t sl_dtls_maker(const SlDtls *self) { return self->sinks.maker; }
 
 int sl_dtls_is_finished(const SlDtls *self) { return self->finished; }
 
+int sl_dtls_is_closed(const SlDtls *self) { return self->close_sent; }
+
 SluiceTime sl_dtls_finished_at(const SlDtls *self) { return self->finished_at; }
 
 uint64_t sl_dtls_messages(const SlDtls *self) { return self->messages; }

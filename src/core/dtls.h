@@ -136,6 +136,9 @@ int sl_dtls_is_stuck(const SlDtls *self, SluiceTime now);
 
 int sl_dtls_is_finished(const SlDtls *self);
 
+/* It has said close_notify. */
+int sl_dtls_is_closed(const SlDtls *self);
+
 /* When its handshake was. */
 SluiceTime sl_dtls_finished_at(const SlDtls *self);
 

@@ -62,7 +62,8 @@ void sl_transport_drop_association(SluiceTransport *self, int place)
 
     if (!association)
         return;
-    sl_output_drop_of(&self->output, SL_OUTPUT_FLIGHT, sl_dtls_maker(association));
+    if (!sl_dtls_is_closed(association)) /* the close_notify needs the last flight */
+        sl_output_drop_of(&self->output, SL_OUTPUT_FLIGHT, sl_dtls_maker(association));
     /* What it has brought waits to be verified, and must not be taken for the next one's. */
     if (place == SL_LIVE && !sl_transport_is_verified(self))
         self->stats.dropped_unexpected += sl_inbox_drop_data(&self->inbox);
@@ -245,7 +246,7 @@ static void verify(SluiceTransport *self, SluiceTime now)
 
 void sl_transport_after_dtls(SluiceTransport *self, SluiceTime now, SlDtlsResult result)
 {
-    SluiceEnd why;
+    SluiceEnd why = {0};
 
     if (result == SL_DTLS_BROKEN || result == SL_DTLS_TIRED) {
         sl_attempts_broken(self, now, SL_LIVE, result);
@@ -279,7 +280,6 @@ void sl_transport_after_dtls(SluiceTransport *self, SluiceTime now, SlDtlsResult
             sl_transport_end(self, now, SLUICE_END_ALERT_RECEIVED);
         break;
     case SL_DTLS_DEAD:
-        memset(&why, 0, sizeof why);
         sl_dtls_get_end(self->associations[SL_LIVE], &why);
         sl_transport_end(self, now, why.reason);
         break;
