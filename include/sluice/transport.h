@@ -98,7 +98,7 @@ SLUICE_API SluiceStatus sluice_transport_start(SluiceTransport *self, SluiceTime
  * The close_notify of a peer that is replaced ends the old association alone: %SLUICE_STATE_MEDIA_ONLY, nothing goes out
  * (%SLUICE_NOT_READY; RFC 7675 section 5.2) until the new one has keys, and if there never is one the transport ends
  * with %SLUICE_END_CLOSE_NOTIFY. It ends at once on a data-only transport, or if the same peer's new one was finished. Of
- * a peer that was never verified it says nothing: the state stays %SLUICE_STATE_UNVERIFIED.
+ * a peer that was never verified neither it nor an alert says more: the state stays %SLUICE_STATE_UNVERIFIED till then.
  *
  * Who gives up a restart as client when its last flight is out cannot know whether the peer has gone over to it: if
  * packets come that are not authentic, announce another one. And there is room for two generations of keys: a call

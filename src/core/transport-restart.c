@@ -173,27 +173,27 @@ void sl_restart_over(SluiceTransport *self, SluiceTime now, int reason)
         sl_event_queue_push(&self->events, &event);
     }
     if (reason && self->restart.farewell)
-        sl_transport_end(self, now, SLUICE_END_CLOSE_NOTIFY);
+        sl_transport_end(self, now, (SluiceEndReason)self->restart.farewell);
     self->restart.farewell = 0;
 }
 
 /* Who is replaced by another peer hangs up, and who makes a new association with new identities may close the old one first:
  * neither is the end of what signalling goes on with. It is if nothing takes the place. Consent is over in any case (RFC
  * 7675 section 5.2): under these keys nothing goes out any more, what is still under way comes in. */
-void sl_restart_take_farewell(SluiceTransport *self, SluiceTime now)
+void sl_restart_take_farewell(SluiceTransport *self, SluiceTime now, SluiceEndReason reason)
 {
     int is_verified = sl_transport_is_verified(self);
 
     if (!self->restart.announced || (is_verified && !self->srtp) || self->restart.peer_left ||
         sl_second_is_of_same_peer(self)) {
-        sl_transport_end(self, now, SLUICE_END_CLOSE_NOTIFY);
+        sl_transport_end(self, now, reason);
         return;
     }
     if (self->second.phase == SL_SECOND_CANDIDATE) { /* nobody speaks by the old one any more */
         sl_second_promote(self, now);
         return;
     }
-    self->restart.farewell = 1;
+    self->restart.farewell = (int)reason;
     if (!is_verified) { /* nobody will name it any more: the time is that of what is announced */
         self->deadline = SLUICE_TIME_NEVER;
         return;
@@ -202,6 +202,15 @@ void sl_restart_take_farewell(SluiceTransport *self, SluiceTime now)
     self->srtp_out = NULL;
     pthread_mutex_unlock(&self->send_lock);
     sl_transport_enter(self, now, SL_INPUT_DTLS_OVER);
+}
+
+/* A fatal alert of a peer that was never verified, or what it has broken, is no more than its close_notify. */
+void sl_restart_take_end(SluiceTransport *self, SluiceTime now, SluiceEndReason reason)
+{
+    if (self->state == SLUICE_STATE_UNVERIFIED && reason != SLUICE_END_NO_MEMORY)
+        sl_restart_take_farewell(self, now, reason);
+    else
+        sl_transport_end(self, now, reason);
 }
 
 SluiceStatus sl_restart_begin_as_client(SluiceTransport *self, SluiceTime now)

@@ -271,17 +271,17 @@ void sl_transport_after_dtls(SluiceTransport *self, SluiceTime now, SlDtlsResult
     case SL_DTLS_TIRED:
         break;
     case SL_DTLS_CLOSED:
-        sl_restart_take_farewell(self, now);
+        sl_restart_take_farewell(self, now, SLUICE_END_CLOSE_NOTIFY);
         break;
     case SL_DTLS_OVER:
         if (self->state == SLUICE_STATE_CONNECTED && self->srtp)
             sl_transport_enter(self, now, SL_INPUT_DTLS_OVER);
         else
-            sl_transport_end(self, now, SLUICE_END_ALERT_RECEIVED);
+            sl_restart_take_end(self, now, SLUICE_END_ALERT_RECEIVED);
         break;
     case SL_DTLS_DEAD:
         sl_dtls_get_end(self->associations[SL_LIVE], &why);
-        sl_transport_end(self, now, why.reason);
+        sl_restart_take_end(self, now, why.reason);
         break;
     }
 }

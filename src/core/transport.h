@@ -60,7 +60,7 @@ typedef struct {
     int reason;              /* why the last attempt came to nothing, 0: there was none */
     int refused;             /* at refused_at the peer was told that what it tries is refused */
     SluiceTime refused_at;
-    int farewell;        /* the peer has closed the association that is to be replaced */
+    int farewell;        /* the peer has ended the association that is to be replaced: why */
     int peer_left;       /* or one that it has finished in its place */
     SluiceTime deadline; /* NEVER: an association's own counts, or nothing is announced */
 } SlRestart;
@@ -331,7 +331,9 @@ SluiceStatus sl_transport_answer_hello(SluiceTransport *self, SluiceTime now,
 const SlPeerIdentity *sl_transport_expected(const SluiceTransport *self);
 
 /* The peer has closed the live association: the end, unless another one is announced. */
-void sl_restart_take_farewell(SluiceTransport *self, SluiceTime now);
+void sl_restart_take_farewell(SluiceTransport *self, SluiceTime now, SluiceEndReason reason);
+/* Or it has died of something else. */
+void sl_restart_take_end(SluiceTransport *self, SluiceTime now, SluiceEndReason reason);
 
 /* What is announced has ended: with a new generation (0) or because of @reason. */
 void sl_restart_over(SluiceTransport *self, SluiceTime now, int reason);

@@ -9,6 +9,7 @@
  * And a Finished that comes again and again, as some other library's client sends it. */
 
 #include "openssl-version.h"
+#include "restarts.h"
 #include "sealed.h"
 
 #define USER_CANCELED 90
@@ -265,6 +266,89 @@ static void test_a_forged_finished_again_and_again(void **state)
     pair_close(&pair);
 }
 
+/* -- of a peer that nobody has verified, while another one is announced --------------------------------------- */
+
+static SluiceTransport *open_unverified(Pair *pair)
+{
+    SluiceConfig *server = new_config(SERVER);
+
+    sealed_reset();
+    assert_status(sluice_config_set_keylog(server, sealed_keylog, NULL, NULL), SLUICE_OK);
+    open_with(pair, new_config(CLIENT), server);
+    pair->end[SERVER].link.filter = sealed_watch;
+    for (int end = 0; end < 2; end++)
+        sluice_transport_set_path_validated(pair->end[end].transport, vclock_now(), 1);
+    pair_know(pair, CLIENT);
+    pair_start(pair, SERVER, SLUICE_ROLE_SERVER);
+    pair_start(pair, CLIENT, SLUICE_ROLE_CLIENT);
+    pair_run(pair, 100 * MS);
+    assert_true(sealed_is_ready());
+    assert_state(pair, SERVER, SLUICE_STATE_UNVERIFIED);
+    return pair->end[SERVER].transport;
+}
+
+static void say_as_client(Pair *pair, uint8_t level, uint8_t description, size_t flip)
+{
+    const uint8_t body[] = {level, description};
+    unsigned times = level == 1 && openssl_since(3, 2) ? 5 : 1;
+
+    for (uint16_t i = 0; i < times; i++) {
+        uint8_t record[64];
+        size_t len = sealed_record(CLIENT, record, 21, (uint16_t)(1000 + i), body, 2);
+
+        record[len - 1] ^= (uint8_t)flip;
+        link_inject(&pair->end[CLIENT].link, vclock_now(), record, len);
+    }
+    pair_run(pair, 100 * MS);
+}
+
+/* Bug: a fatal alert of somebody whom nobody had verified ended the call that signalling had handed to another peer; a close_notify
+ * no longer did. Mechanism: what a peer says that is replaced ends its own association alone, but that rule was for a
+ * close_notify. Not announced, it is the end; forged, it is nothing. */
+static void alert_of_nobody(uint8_t level, int announced, int comes)
+{
+    Pair pair;
+    SluiceTransport *server = open_unverified(&pair);
+
+    say_as_client(&pair, level, 46, 1);
+    assert_state(&pair, SERVER, SLUICE_STATE_UNVERIFIED);
+    assert_null(alert_event(&pair, SERVER, SLUICE_RECEIVED));
+    if (announced)
+        assert_status(announce(&pair, SERVER, SLUICE_ROLE_SERVER), SLUICE_OK);
+    say_as_client(&pair, level, 46, 0);
+    assert_non_null(alert_event(&pair, SERVER, SLUICE_RECEIVED));
+    if (announced) {
+        assert_state(&pair, SERVER, SLUICE_STATE_UNVERIFIED);
+        pair_run(&pair, 25 * SECOND);
+        assert_state(&pair, SERVER, SLUICE_STATE_UNVERIFIED);
+    }
+    if (comes) {
+        pair_reboot(&pair, CLIENT);
+        pair_start(&pair, CLIENT, SLUICE_ROLE_CLIENT);
+        assert_true(pair_run_until(&pair, pair_both_connected, vclock_now() + SECOND));
+        assert_talks(&pair);
+        pair_run(&pair, 60 * SECOND);
+        assert_talks(&pair);
+    } else {
+        pair_run(&pair, announced ? 6 * SECOND : 0);
+        assert_int_equal(event_of(&pair, SERVER, SLUICE_EVENT_RESTART_FAILED) != NULL, announced);
+        assert_reason(&pair, SERVER, SLUICE_END_ALERT_RECEIVED);
+        assert_int_equal(pair_end(&pair, SERVER).alert, 46);
+    }
+    assert_true(sluice_transport_next_timeout(server) == SLUICE_TIME_NEVER);
+    pair_close(&pair);
+}
+
+static void test_of_a_peer_that_was_never_verified(void **state)
+{
+    (void)state;
+    for (uint8_t level = 1; level <= 2; level++) {
+        alert_of_nobody(level, 0, 0);
+        alert_of_nobody(level, 1, 0);
+        alert_of_nobody(level, 1, 1);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -274,6 +358,7 @@ int main(void)
         cmocka_unit_test(test_a_forged_alert_does_nothing),
         cmocka_unit_test(test_data_of_a_broken_attempt_is_nobodys),
         cmocka_unit_test(test_a_finished_again_and_again),
+        cmocka_unit_test(test_of_a_peer_that_was_never_verified),
         cmocka_unit_test(test_a_forged_finished_again_and_again),
     };
 
