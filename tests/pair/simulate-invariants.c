@@ -167,7 +167,9 @@ static int may_fail_in_handshake(World *self, int end, const Life *life, const S
     case SLUICE_END_PROTOCOL:
     case SLUICE_END_WEAK_HANDSHAKE: /* a flipped bit in a Hello */
     case SLUICE_END_NO_SRTP_PROFILE:
-        return disturbed || peer_may_be_another(self, end, life);
+        /* Who stood still until its time was over takes what lies in its socket for an answer to its newest attempt; that this
+         * broke it is believed at once. */
+        return disturbed || peer_may_be_another(self, end, life) || vclock_now() > life->limit;
     case SLUICE_END_LOCAL_CLOSE:
     case SLUICE_END_NO_MEMORY:
     case SLUICE_END_TRUNCATED:
