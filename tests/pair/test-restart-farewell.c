@@ -303,6 +303,48 @@ static void test_another_follows_the_closed_one(void **state)
     pair_close(&pair);
 }
 
+/* And it is no end when it was somebody else who closed the new one, or when yet another is announced since. */
+static void test_not_his_to_close(void **state)
+{
+    SluiceFingerprint other = fingerprint_of(certificate_of(SERVER), SLUICE_HASH_SHA256);
+
+    (void)state;
+    for (int same = 0; same < 2; same++) {
+        _Alignas(4) uint8_t packet[60 + SLUICE_PROTECT_ROOM];
+        SluiceConfig *config = new_config(same ? CLIENT : SERVER);
+        SluiceTransport *first;
+        SluiceKind kind;
+        size_t len;
+        Pair pair;
+
+        open_connected(&pair);
+        len = seal(&pair, 1, packet);
+        assert_status(same ? announce(&pair, SERVER, SLUICE_ROLE_SERVER)
+                           : sluice_transport_restart(at(&pair, SERVER), vclock_now(),
+                                                      SLUICE_ROLE_SERVER, &other, 1),
+                      SLUICE_OK);
+        first = at(&pair, CLIENT);
+        pair.end[CLIENT].transport = sluice_transport_new(config);
+        sluice_config_unref(config);
+        sluice_transport_set_path_validated(at(&pair, CLIENT), vclock_now(), 1);
+        pair_know(&pair, CLIENT);
+        pair_start(&pair, CLIENT, SLUICE_ROLE_CLIENT);
+        pair_run(&pair, 200 * MS);
+        assert_state(&pair, CLIENT, SLUICE_STATE_CONNECTED);
+        assert_status(
+            sluice_transport_receive(at(&pair, SERVER), vclock_now(), packet, &len, &kind),
+            SLUICE_OK);
+        give_farewell(&pair, at(&pair, CLIENT));
+        assert_int_equal(pair_stats(&pair, SERVER).restarts_failed, 1);
+        if (same)
+            assert_status(announce(&pair, SERVER, SLUICE_ROLE_SERVER), SLUICE_OK);
+        give_farewell(&pair, first);
+        assert_state(&pair, SERVER, SLUICE_STATE_MEDIA_ONLY);
+        sluice_transport_free(first);
+        pair_close(&pair);
+    }
+}
+
 /* Bug: who had taken his leave kept the next one out for as long as he went on speaking, and the call ended over that; and if he
  * did not, nothing went out for a second more. Mechanism: the server waited for a sign that its peer has the new keys, and
  * what came by the old ones was a sign that it has not. */
@@ -437,6 +479,7 @@ int main(void)
         cmocka_unit_test(test_both_are_closed),
         cmocka_unit_test(test_both_are_closed_by_the_server),
         cmocka_unit_test(test_another_follows_the_closed_one),
+        cmocka_unit_test(test_not_his_to_close),
         cmocka_unit_test(test_who_has_left_speaks),
         cmocka_unit_test(test_who_has_left_was_never_known),
     };
